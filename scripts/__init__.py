@@ -1,0 +1,1 @@
+"""Commands of the repository: set-up, tests, models, benchmarks."""
