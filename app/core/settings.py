@@ -1,0 +1,63 @@
+"""The settings: frozen, bounded, described; stored as `settings.json`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.core.errors import UsageError
+
+SCHEMA_VERSION = 1
+
+
+class Settings(BaseModel):
+    """What the user can set; unknown keys of a newer version are kept.
+
+    Attributes:
+        schema_version: of the file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=False)
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1)
+    default_model: str = Field(
+        default="", description="Model used where none is chosen; empty: the largest that fits"
+    )
+    context_length: int = Field(
+        default=0, ge=0, le=1_048_576, description="Context in tokens; 0: chosen automatically"
+    )
+    n_threads: int = Field(
+        default=0, ge=0, le=256, description="Threads for generation; 0: chosen automatically"
+    )
+    max_tokens: int = Field(default=1024, ge=1, le=65_536, description="Longest answer in tokens")
+    temperature: float = Field(
+        default=0.0, ge=0.0, le=2.0, description="Randomness; 0: always the likeliest word"
+    )
+    top_p: float = Field(default=0.95, gt=0.0, le=1.0, description="Probability mass sampled from")
+    top_k: int = Field(
+        default=40, ge=0, le=10_000, description="Number of likeliest tokens sampled from; 0: all"
+    )
+    min_p: float = Field(
+        default=0.05, ge=0.0, le=1.0, description="Least probability relative to the likeliest"
+    )
+    repeat_penalty: float = Field(
+        default=1.1, ge=0.5, le=2.0, description="Penalty on repeated tokens; 1: none"
+    )
+    passage_tokens: int = Field(
+        default=2000, ge=128, le=65_536, description="Tokens of passages put into a prompt"
+    )
+    theme: str = Field(default="system", pattern="^(system|light|dark)$", description="Colours of the window")
+    ingestion_paused: bool = Field(default=False, description="Reading of new files is paused")
+
+
+def updated(settings: Settings, values: dict[str, Any]) -> Settings:
+    """Give the settings with some values changed.
+
+    Raises:
+        UsageError: `settings.invalid`, naming the first bad value.
+    """
+    try:
+        return Settings.model_validate(settings.model_dump() | values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError("settings.invalid", f"The setting {name} cannot be that: {first['msg']}.") from error

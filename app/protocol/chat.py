@@ -1,0 +1,262 @@
+"""Messages about conversations and answers."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.protocol.body import Body, Request
+from app.protocol.library import Scope
+from app.protocol.system import Empty
+
+
+@dataclass(frozen=True, kw_only=True)
+class Citation(Body):
+    """A place in a document that supports part of an answer.
+
+    Attributes:
+        n: number of the passage in the conversation, as shown in `[n]`.
+        quote: verbatim slice `[char_start, char_end)` of the document's stored text.
+        verified: the slice is equal to the stored text and supports the sentence lexically.
+        answer_start: the part of the answer it supports, code points, half-open.
+    """
+
+    n: int
+    document_id: int
+    path: str
+    name: str
+    page: int | None
+    char_start: int
+    char_end: int
+    quote: str
+    verified: bool
+    answer_start: int
+    answer_end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerStats(Body):
+    """Figures of one answer; times in seconds."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    first_token_s: float | None = None
+    tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatMessage(Body):
+    """One message of a conversation.
+
+    Attributes:
+        role: `user` or `assistant`.
+        kind: of an answer: `documents` (from passages), `not_found` (not in your documents), `general` (the model's
+            own knowledge, marked as such); empty for the user's.
+        state: `complete`, `streaming`, `stopped` (by the user), `interrupted` (crash or error; what came is kept)
+            or `failed`.
+        unsupported: ranges of the answer (code points) that no passage supports.
+        error_message: in words, for `failed` and `interrupted`; with error_hint, the next step.
+    """
+
+    id: str
+    parent_id: str | None
+    role: str
+    text: str
+    created_at: float
+    kind: str = ""
+    state: str = "complete"
+    model: str = ""
+    citations: tuple[Citation, ...] = ()
+    unsupported: tuple[tuple[int, int], ...] = ()
+    stats: AnswerStats = AnswerStats()
+    error_code: str = ""
+    error_message: str = ""
+    error_hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationEntry(Body):
+    """A conversation in the list."""
+
+    id: str
+    title: str
+    created_at: float
+    updated_at: float
+    scope: Scope = Scope()
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationList(Body):
+    """Conversations, the most recently used first."""
+
+    conversations: tuple[ConversationEntry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListConversations(Request[ConversationList]):
+    """Ask for the conversations that are not in the trash."""
+
+    TYPE: ClassVar[str] = "conversation.list"
+    RESULT: ClassVar[type[Body]] = ConversationList
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateConversation(Request[ConversationEntry]):
+    """Create a conversation; it is titled by its first question where `title` is empty."""
+
+    TYPE: ClassVar[str] = "conversation.create"
+    RESULT: ClassVar[type[Body]] = ConversationEntry
+    title: str = ""
+    scope: Scope = Scope()
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateConversation(Request[ConversationEntry]):
+    """Change what is not None; error `conversation.not_found`."""
+
+    TYPE: ClassVar[str] = "conversation.update"
+    RESULT: ClassVar[type[Body]] = ConversationEntry
+    conversation_id: str
+    title: str | None = None
+    scope: Scope | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteConversation(Request[Empty]):
+    """Move a conversation to the trash."""
+
+    TYPE: ClassVar[str] = "conversation.delete"
+    RESULT: ClassVar[type[Body]] = Empty
+    conversation_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreConversation(Request[ConversationEntry]):
+    """Take a conversation back out of the trash."""
+
+    TYPE: ClassVar[str] = "conversation.restore"
+    RESULT: ClassVar[type[Body]] = ConversationEntry
+    conversation_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationChanged(Body):
+    """Event: a conversation appeared or changed; `deleted` means that it went to the trash."""
+
+    TYPE: ClassVar[str] = "conversation.changed"
+    conversation: ConversationEntry
+    deleted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversation(Body):
+    """A conversation with the messages of its current branch, oldest first, and its unsent draft."""
+
+    entry: ConversationEntry
+    messages: tuple[ChatMessage, ...]
+    draft: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GetConversation(Request[Conversation]):
+    """Ask for a conversation; error `conversation.not_found`."""
+
+    TYPE: ClassVar[str] = "conversation.open"
+    RESULT: ClassVar[type[Body]] = Conversation
+    conversation_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveDraft(Request[Empty]):
+    """Keep the unsent text of a conversation."""
+
+    TYPE: ClassVar[str] = "conversation.save_draft"
+    RESULT: ClassVar[type[Body]] = Empty
+    conversation_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerStarted(Body):
+    """Progress of Ask: both messages are stored; tokens will follow."""
+
+    TYPE: ClassVar[str] = "answer.started"
+    conversation: ConversationEntry
+    question: ChatMessage
+    answer: ChatMessage
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerPhase(Body):
+    """Progress of Ask.
+
+    Attributes:
+        phase: `waiting`, `searching`, `loading`, `reading` (the prompt) or `writing`.
+        progress: 0 to 1 of the phase; None where unknown.
+    """
+
+    TYPE: ClassVar[str] = "answer.phase"
+    phase: str
+    detail: str = ""
+    progress: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerToken(Body):
+    """Progress of Ask: more text of the answer."""
+
+    TYPE: ClassVar[str] = "answer.token"
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerKept(Body):
+    """Progress of Ask, before `cancelled` or `error`: the partial answer as it was stored."""
+
+    TYPE: ClassVar[str] = "answer.kept"
+    answer: ChatMessage
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerDone(Body):
+    """The end of Ask.
+
+    Attributes:
+        found: the relevance gate's decision; False for general answers.
+    """
+
+    conversation_id: str
+    answer: ChatMessage
+    found: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask(Request[AnswerDone]):
+    """Ask a question; streams AnswerStarted, AnswerPhase, AnswerToken; cancelling keeps the partial answer.
+
+    Errors: `model.none`, `model.not_found`, `conversation.not_found`, `collection.not_found`, `worker.died` and the
+    inference worker's.
+
+    Attributes:
+        conversation_id: None starts a conversation; with `keep` False it is not stored (one-shot `ask`).
+        collections: names; where empty, `scope` counts, or the conversation's own where that is None.
+        use_documents: False asks the model alone (answers are marked general).
+        model: name; empty for the conversation's or the default one.
+        max_tokens: None for the setting.
+        temperature: None for the setting.
+    """
+
+    TYPE: ClassVar[str] = "chat.ask"
+    RESULT: ClassVar[type[Body]] = AnswerDone
+    question: str
+    conversation_id: str | None = None
+    keep: bool = True
+    collections: tuple[str, ...] = ()
+    scope: Scope | None = None
+    use_documents: bool = True
+    model: str = ""
+    max_tokens: int | None = None
+    temperature: float | None = None
+    seed: int | None = None

@@ -1,0 +1,1 @@
+"""The background processes, the only place where engines, parsers and document libraries are imported."""

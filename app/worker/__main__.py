@@ -1,0 +1,30 @@
+"""Entry of every worker process: `python -m app.worker KIND …`, or `h2ogpt-worker KIND …` when frozen."""
+
+import importlib
+import logging
+import os
+import sys
+
+MODULES = {
+    "library": "app.worker.library.main",
+    "inference": "app.worker.inference.main",
+    "render": "app.worker.render.main",
+    "parser": "app.worker.parser.main",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Start the worker that argv names; return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] not in MODULES:
+        sys.stderr.write(f"usage: python -m app.worker {{{','.join(MODULES)}}} …\n")
+        return 2
+    os.umask(0o077)  # before anything else: libraries create files readable by everyone
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    module = importlib.import_module(MODULES[arguments[0]])
+    code: int = module.main(arguments[1:])
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

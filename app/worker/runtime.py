@@ -1,0 +1,216 @@
+"""What every worker process shares: the protocol over stdio, lanes of work, cancelling, an orderly end."""
+
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple
+
+from app import __version__
+from app.core.errors import AppError, WorkerError
+from app.protocol import PROTOCOL_VERSION
+from app.protocol.body import Body, from_message, to_json, to_message
+from app.protocol.envelope import Message, ProtocolError, encode, read_message
+from app.protocol.system import CANCELLED, DONE, CancelRequest, Empty, Hello, Ping, Shutdown
+
+log = logging.getLogger(__name__)
+
+
+class Cancelled(Exception):  # noqa: N818  # an outcome, not a fault
+    """A handler stopped because its request was cancelled.
+
+    Attributes:
+        body: what was kept, if anything.
+    """
+
+    def __init__(self, body: Body | None = None) -> None:
+        """Keep the body."""
+        super().__init__("cancelled")
+        self.body = body
+
+
+class Reply(NamedTuple):
+    """A handler's result with raw bytes behind it."""
+
+    body: Body
+    payload: bytes
+
+
+@dataclass
+class Job:
+    """One request being handled.
+
+    Attributes:
+        request: its typed body.
+        payload: raw bytes that came with it.
+        cancelled: set by the reader thread the moment a cancel arrives.
+        on_cancel: called then, in the reader thread (for engines that need a flag of their own).
+    """
+
+    id: str
+    request: Body
+    payload: bytes
+    _send: Callable[[Message], None]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    on_cancel: Callable[[], None] | None = None
+
+    def progress(self, body: Body, payload: bytes = b"") -> None:
+        """Send a progress message of this request."""
+        self._send(to_message(body, parent_id=self.id, payload=payload))
+
+    def raise_if_cancelled(self) -> None:
+        """Raise Cancelled where the request was cancelled."""
+        if self.cancelled.is_set():
+            raise Cancelled
+
+
+Handler = Callable[[Any, Job], Body | Reply]
+
+
+class Worker:
+    """Serves requests read from stdin, each in the lane of its type; a lane is one thread, in order.
+
+    The reader thread takes `request.cancel`, `process.ping` and `process.shutdown` itself, so that they never queue
+    behind work. The end of stdin (the host died) ends the process.
+
+    Attributes:
+        kind: the worker's name in its hello.
+    """
+
+    def __init__(self, kind: str, lanes: Mapping[str, Mapping[type[Body], Handler]]) -> None:
+        """Take the handlers by lane and request type."""
+        self.kind = kind
+        self._lane_of = {request: lane for lane, handlers in lanes.items() for request in handlers}
+        self._handlers = {
+            request: handler for handlers in lanes.values() for request, handler in handlers.items()
+        }
+        self._queues: dict[str, queue.SimpleQueue[Job | None]] = {lane: queue.SimpleQueue() for lane in lanes}
+        self._jobs: dict[str, Job] = {}
+        self._jobs_lock = threading.Lock()
+        self._send_lock = threading.Lock()
+        self._input, self._output = _take_stdio()
+        self._cleanups: list[Callable[[], None]] = []
+
+    def at_exit(self, cleanup: Callable[[], None]) -> None:
+        """Register what to do when the worker ends; run in reverse order."""
+        self._cleanups.append(cleanup)
+
+    def event(self, body: Body) -> None:
+        """Send a message that answers no request. Any thread."""
+        self._send(to_message(body))
+
+    def run(self) -> int:
+        """Say hello and serve until stdin ends or shutdown is asked; return the exit code. Main thread."""
+        self._send(
+            to_message(
+                Hello(protocol=PROTOCOL_VERSION, kind=self.kind, version=__version__, pid=os.getpid()),
+                id="hello",
+            )
+        )
+        lanes = [
+            threading.Thread(target=self._serve, args=(jobs,), name=f"lane-{name}", daemon=True)
+            for name, jobs in self._queues.items()
+        ]
+        for lane in lanes:
+            lane.start()
+        try:
+            self._read()
+        finally:
+            self._finish(lanes)
+        return 0
+
+    def _read(self) -> None:
+        while (message := read_message(self._input)) is not None:
+            try:
+                body = from_message(message)
+            except ProtocolError as error:
+                self._reject(message, "protocol.bad_message", str(error))
+                continue
+            if isinstance(body, Shutdown):
+                self._send(Message(DONE, {}, parent_id=message.id))
+                return
+            self._take(message, body)
+
+    def _take(self, message: Message, body: Body | None) -> None:
+        if isinstance(body, CancelRequest):
+            self._cancel(body.request_id)
+        elif isinstance(body, Ping):
+            self._send(Message(DONE, to_json(Empty()), parent_id=message.id))
+        elif body is not None and type(body) in self._lane_of:
+            job = Job(message.id, body, message.payload, self._send)
+            with self._jobs_lock:
+                self._jobs[job.id] = job
+            self._queues[self._lane_of[type(body)]].put(job)
+        elif message.id and message.id != "hello":
+            self._reject(
+                message, "protocol.unknown_request", f"The {self.kind} worker does not know {message.type}."
+            )
+
+    def _reject(self, message: Message, code: str, text: str) -> None:
+        self._send(to_message(WorkerError(code, text).to_body(), parent_id=message.id))
+
+    def _cancel(self, request_id: str) -> None:
+        with self._jobs_lock:
+            job = self._jobs.get(request_id)
+        if job is not None:
+            job.cancelled.set()
+            if job.on_cancel is not None:
+                job.on_cancel()
+
+    def _serve(self, jobs: "queue.SimpleQueue[Job | None]") -> None:
+        while (job := jobs.get()) is not None:
+            end = self._handle(job)
+            with self._jobs_lock:
+                del self._jobs[job.id]
+            self._send(end)
+
+    def _handle(self, job: Job) -> Message:
+        try:
+            job.raise_if_cancelled()
+            result = self._handlers[type(job.request)](job.request, job)
+        except Cancelled as cancelled:
+            return Message(CANCELLED, to_json(cancelled.body or Empty()), parent_id=job.id)
+        except AppError as error:
+            return to_message(error.to_body(), parent_id=job.id)
+        except Exception as error:  # the border of a task: whatever a library raises ends this request alone
+            log.exception("%s failed in the %s worker", type(job.request).TYPE, self.kind)
+            failure = WorkerError(
+                f"{self.kind}.failed",
+                f"Something went wrong inside ({type(error).__name__}).",
+                "Try again; if it happens again, the log in the data folder says more.",
+            )
+            return to_message(failure.to_body(), parent_id=job.id)
+        body, payload = result if isinstance(result, Reply) else (result, b"")
+        return Message(DONE, to_json(body), parent_id=job.id, payload=payload)
+
+    def _send(self, message: Message) -> None:
+        data = encode(message)
+        with self._send_lock:
+            try:
+                self._output.write(data)
+                self._output.flush()
+            except (BrokenPipeError, ValueError):
+                log.info("the host is gone; a message was dropped")
+
+    def _finish(self, lanes: list[threading.Thread]) -> None:
+        with self._jobs_lock:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            self._cancel(job.id)
+        for jobs_queue in self._queues.values():
+            jobs_queue.put(None)
+        for lane in lanes:
+            lane.join(timeout=2.0)
+        for cleanup in reversed(self._cleanups):
+            cleanup()
+
+
+def _take_stdio() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for the protocol and point fd 1 at stderr, because native libraries print."""
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return sys.stdin.buffer, output
