@@ -20,7 +20,8 @@ class Body:
     """Base of every message body.
 
     Attributes:
-        TYPE: the message type that carries this body; empty for bodies that only stand inside others or in `done`.
+        TYPE: the message type that carries this body; empty for bodies that only stand inside others or in
+            `done`.
     """
 
     TYPE: ClassVar[str] = ""
@@ -42,7 +43,7 @@ class Request(Body, Generic[R_co]):
     RESULT: ClassVar[type[Any]]
 
 
-def to_message(body: Body, *, id: str = "", parent_id: str | None = None, payload: bytes = b"") -> Message:  # noqa: A002
+def to_message(body: Body, *, id: str = "", parent_id: str | None = None, payload: bytes = b"") -> Message:
     """Wrap a body in a message of its own type."""
     return Message(type(body).TYPE, to_json(body), id, parent_id, payload)
 

@@ -1,4 +1,4 @@
-"""The requesting side of a connection over asyncio streams: used by the client and by the host towards workers."""
+"""The requesting side of a connection over asyncio streams: the client's, and the host's towards workers."""
 
 import asyncio
 import contextlib
@@ -209,7 +209,7 @@ def raise_if_failed(message: Message) -> None:
     """Raise the exception that stands for an unsuccessful end; return for any other message."""
     if message.type == ERROR:
         body = from_message(message)
-        assert isinstance(body, ErrorBody)  # noqa: S101  # the registry maps `error` to it
+        assert isinstance(body, ErrorBody)  # the registry maps `error` to it
         raise RequestError(body)
     if message.type == CANCELLED:
         raise RequestCancelled(message)

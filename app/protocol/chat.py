@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.protocol.body import Body, Request
-from app.protocol.library import Scope
+from app.protocol.library import EVERYTHING, Scope
 from app.protocol.system import Empty
 
 
@@ -43,16 +43,19 @@ class AnswerStats(Body):
     tokens_per_s: float | None = None
 
 
+NO_STATS = AnswerStats()
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChatMessage(Body):
     """One message of a conversation.
 
     Attributes:
         role: `user` or `assistant`.
-        kind: of an answer: `documents` (from passages), `not_found` (not in your documents), `general` (the model's
-            own knowledge, marked as such); empty for the user's.
-        state: `complete`, `streaming`, `stopped` (by the user), `interrupted` (crash or error; what came is kept)
-            or `failed`.
+        kind: of an answer: `documents` (from passages), `not_found` (not in your documents), `general` (the
+            model's own knowledge, marked as such); empty for the user's.
+        state: `complete`, `streaming`, `stopped` (by the user), `interrupted` (crash or error; what came is
+            kept) or `failed`.
         unsupported: ranges of the answer (code points) that no passage supports.
         error_message: in words, for `failed` and `interrupted`; with error_hint, the next step.
     """
@@ -67,7 +70,7 @@ class ChatMessage(Body):
     model: str = ""
     citations: tuple[Citation, ...] = ()
     unsupported: tuple[tuple[int, int], ...] = ()
-    stats: AnswerStats = AnswerStats()
+    stats: AnswerStats = NO_STATS
     error_code: str = ""
     error_message: str = ""
     error_hint: str = ""
@@ -81,7 +84,7 @@ class ConversationEntry(Body):
     title: str
     created_at: float
     updated_at: float
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
     model: str = ""
 
 
@@ -107,7 +110,7 @@ class CreateConversation(Request[ConversationEntry]):
     TYPE: ClassVar[str] = "conversation.create"
     RESULT: ClassVar[type[Body]] = ConversationEntry
     title: str = ""
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
     model: str = ""
 
 
@@ -236,8 +239,8 @@ class AnswerDone(Body):
 class Ask(Request[AnswerDone]):
     """Ask a question; streams AnswerStarted, AnswerPhase, AnswerToken; cancelling keeps the partial answer.
 
-    Errors: `model.none`, `model.not_found`, `conversation.not_found`, `collection.not_found`, `worker.died` and the
-    inference worker's.
+    Errors: `model.none`, `model.not_found`, `conversation.not_found`, `collection.not_found`, `worker.died` and
+    the inference worker's.
 
     Attributes:
         conversation_id: None starts a conversation; with `keep` False it is not stored (one-shot `ask`).

@@ -1,11 +1,11 @@
-"""Library messages: files, collections, documents and search; the host passes most on to the library worker."""
+"""Library messages: files, collections, documents and search; the host passes most on to its worker."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
 from app.protocol.body import Body, Request
-from app.protocol.system import Check, DoctorReport, Empty
+from app.protocol.system import DoctorReport, Empty
 
 
 class FileState(StrEnum):
@@ -45,6 +45,9 @@ class Scope(Body):
 
     kind: str = "all"
     collection_ids: tuple[int, ...] = ()
+
+
+EVERYTHING = Scope()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +135,8 @@ class FileResult(Body):
     """Progress of AddPaths with `wait`: one file reached its final state.
 
     Attributes:
-        state: a final FileState or `duplicate` (this path, or this content in this collection, was known already).
+        state: a final FileState or `duplicate` (this path, or this content in this collection, was known
+            already).
         seconds: work on it without waiting.
     """
 
@@ -229,7 +233,7 @@ class RemoveResult(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class RemoveFiles(Request[RemoveResult]):
-    """Remove files from the library (never from the disk); content without a location left goes with all it made.
+    """Remove files from the library, never from the disk; content without a location goes with all it made.
 
     Attributes:
         location_ids: what to remove, or
@@ -423,7 +427,7 @@ class Search(Request[SearchResult]):
     RESULT: ClassVar[type[Body]] = SearchResult
     query: str
     collections: tuple[str, ...] = ()
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
     limit: int = 10
     mode: str = "hybrid"
     document_ids: tuple[int, ...] = ()

@@ -18,7 +18,9 @@ class PageImage(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class RenderPage(Request[PageImage]):
-    """Draw a page of a document; errors: `document.source_changed`, `document.source_missing`, `page.not_found`.
+    """Draw a page of a document.
+
+    Errors: `document.source_changed`, `document.source_missing`, `page.not_found`.
 
     Attributes:
         scale: pixels per PDF point, 0.1 to 8; lowered so that the picture stays under 16 million pixels.

@@ -1,0 +1,120 @@
+"""What services of the host offer each other and the server; written as protocols so that tests can stand in."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from app.core.settings import Settings
+from app.protocol.body import Body, Request
+from app.protocol.engine import EngineInfo
+
+R = TypeVar("R", bound=Body)
+
+
+class Reply(NamedTuple):
+    """A handler's result with raw bytes behind it.
+
+    Attributes:
+        body: the result, or the JSON object of one that is passed on unread.
+    """
+
+    body: Body | Mapping[str, Any]
+    payload: bytes = b""
+
+
+class Cancelled(Exception):  # noqa: N818  # an outcome, not a fault
+    """A handler ends as cancelled and says what it kept.
+
+    A handler whose request is cancelled gets `asyncio.CancelledError` at its next await; letting it pass ends the
+    request as `cancelled` with an empty body, raising this instead sends `body`.
+
+    Attributes:
+        body: what was kept.
+    """
+
+    def __init__(self, body: Body) -> None:
+        """Keep the body."""
+        super().__init__("cancelled")
+        self.body = body
+
+
+class RequestContext(Protocol):
+    """What a handler knows of the request that it serves."""
+
+    @property
+    def payload(self) -> bytes:
+        """Raw bytes that came with the request."""
+
+    def progress(self, body: Body, payload: bytes = b"") -> None:
+        """Send a progress message of this request; never blocks, silent when the client has gone."""
+
+
+Handler = Callable[[Any, RequestContext], Awaitable[Body | Reply]]
+"""Serves one request: returns its result, raises AppError, or is cancelled; one task of the loop each."""
+
+
+class Service(Protocol):
+    """A use-case of the host."""
+
+    def handlers(self) -> Mapping[type[Body], Handler]:
+        """Give the handlers by request type."""
+
+
+class Events(Protocol):
+    """Broadcasts events to every attached front end."""
+
+    def publish(self, body: Body) -> None:
+        """Send an event to all clients; never blocks."""
+
+
+class LibraryPort(Protocol):
+    """The library worker."""
+
+    async def call(self, request: Request[R]) -> R:
+        """Send a request and return its result.
+
+        Raises:
+            AppError: the worker's error, or `worker.died` with the reason in words.
+        """
+
+    async def throttle(self, active: bool) -> None:
+        """Say that an answer starts (embedding yields the cores) or has ended; never raises AppError."""
+
+
+class EnginePort(Protocol):
+    """The inference worker."""
+
+    def stream(self, request: Request[R]) -> AsyncIterator[Body]:
+        """Send a request and yield its progress bodies; the last one yielded is its result.
+
+        Close it (`contextlib.aclosing`) or cancel the task to cancel the request in the worker.
+
+        Raises:
+            AppError: the worker's error, or `worker.died` with the reason in words.
+        """
+
+    async def call(self, request: Request[R]) -> R:
+        """Send a request and return its result. Raises as `stream`."""
+
+
+class ModelsPort(Protocol):
+    """Chat models and the loaded one."""
+
+    async def ensure_loaded(
+        self, name: str = "", on_progress: Callable[[float], None] | None = None
+    ) -> EngineInfo:
+        """Load a model unless it is loaded; one at a time.
+
+        Args:
+            name: of the model; empty for the default one.
+            on_progress: gets 0 to 1 while it loads.
+
+        Raises:
+            AppError: `model.none`, `model.not_found`, the worker's reasons, `worker.died`.
+        """
+
+
+class SettingsPort(Protocol):
+    """The settings."""
+
+    def current(self) -> Settings:
+        """Give the settings as they are now."""
