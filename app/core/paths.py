@@ -89,7 +89,7 @@ class DataPaths:
 
 
 def data_paths(data_dir: str | Path | None = None) -> DataPaths:
-    """Choose the data folder: the argument, else H2OGPT_DATA_DIR, else the platform's place; creates nothing."""
+    """Choose the data folder: the argument, H2OGPT_DATA_DIR or the platform's place; creates nothing."""
     chosen = (
         data_dir or os.environ.get(DATA_DIR_VARIABLE) or platformdirs.user_data_dir(APP_NAME, appauthor=False)
     )

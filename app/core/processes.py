@@ -11,8 +11,8 @@ KINDS = ("host", "library", "inference", "render", "parser")
 def worker_command(kind: str, arguments: Sequence[str] = ()) -> list[str]:
     """Give argv of the background process `kind` with its arguments.
 
-    From source it is this interpreter with `-P` (the working directory never gets onto the module path); frozen
-    it is the Qt-free executable that stands beside the program.
+    From source it is this interpreter with `-P` (the working directory never gets onto the module path);
+    frozen it is the Qt-free executable that stands beside the program.
     """
     if kind not in KINDS:
         raise ValueError(f"no background process is called {kind!r}")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol, TypeVar
 
 from app.protocol.body import Body, Request, from_json, from_message, to_message
@@ -101,6 +101,9 @@ class Channel:
 
     Create it inside a running loop and run `run()` as a task: it ends with the connection.
     Streams need `limit=STREAM_LIMIT`.
+
+    Attributes:
+        n_received: messages received so far; a supervisor sees from it that the peer is alive.
     """
 
     STREAM_LIMIT = MAX_LINE_BYTES
@@ -110,6 +113,7 @@ class Channel:
     ) -> None:
         """Bind the two streams; nothing is read before `run`."""
         self._reader, self._writer, self._on_event = reader, writer, on_event
+        self.n_received = 0
         self._numbers = itertools.count(1)
         self._prefix = prefix
         self._open: dict[str, asyncio.Queue[Message | None]] = {}
@@ -128,6 +132,7 @@ class Channel:
         """
         try:
             while (message := await read_message(self._reader)) is not None:
+                self.n_received += 1
                 self._dispatch(message)
         except (ConnectionError, BrokenPipeError):
             pass  # a killed peer; open requests learn it below
@@ -140,6 +145,15 @@ class Channel:
     def close(self) -> None:
         """Close the connection; `run` ends."""
         self._writer.close()
+
+    def cancel(self, request_id: str) -> None:
+        """Ask the peer to end an open request early; its end still arrives. Silent where it has ended."""
+        if request_id in self._open and not self._closed:
+            self._write_cancel(request_id)
+
+    def _write_cancel(self, request_id: str) -> None:
+        with contextlib.suppress(ConnectionError, BrokenPipeError, RuntimeError):
+            self._writer.write(encode(to_message(CancelRequest(request_id=request_id))))
 
     def _dispatch(self, message: Message) -> None:
         if message.parent_id is None:
@@ -161,11 +175,18 @@ class Channel:
         except (ConnectionError, BrokenPipeError, RuntimeError) as error:
             raise ConnectionLost from error
 
-    async def stream(self, request: Body, payload: bytes = b"") -> AsyncIterator[Message]:
+    async def stream(
+        self, request: Body, payload: bytes = b"", on_open: Callable[[str], None] | None = None
+    ) -> AsyncGenerator[Message, None]:
         """Send a request and yield its replies; the last one yielded is `done`.
 
         Leaving the iteration early (or cancelling the task) sends `request.cancel`; close the iterator
         (`contextlib.aclosing`) to be sure that it is sent at once.
+
+        Args:
+            request: its body.
+            payload: raw bytes to send with it.
+            on_open: gets the request's id (for `cancel`) before it is sent.
 
         Raises:
             RequestError: the peer answered `error`.
@@ -175,6 +196,8 @@ class Channel:
         request_id = f"{self._prefix}{next(self._numbers)}"
         queue: asyncio.Queue[Message | None] = asyncio.Queue()
         self._open[request_id] = queue
+        if on_open is not None:
+            on_open(request_id)
         ended = False
         try:
             await self.send(to_message(request, id=request_id, payload=payload))
@@ -189,8 +212,7 @@ class Channel:
         finally:
             del self._open[request_id]
             if not ended and not self._closed:
-                with contextlib.suppress(ConnectionError, BrokenPipeError, RuntimeError):
-                    self._writer.write(encode(to_message(CancelRequest(request_id=request_id))))
+                self._write_cancel(request_id)
 
     async def call(self, request: Request[R], payload: bytes = b"") -> R:
         """Send a request and return its result; progress is dropped. Raises as `stream`."""
@@ -198,7 +220,7 @@ class Channel:
 
     async def call_with_payload(self, request: Request[R], payload: bytes = b"") -> tuple[R, bytes]:
         """Send a request and return its result and the payload of its `done`. Raises as `stream`."""
-        async with contextlib.aclosing(self.stream(request, payload)) as replies:  # type: ignore[type-var]
+        async with contextlib.aclosing(self.stream(request, payload)) as replies:
             async for message in replies:
                 if message.type == DONE:
                     return from_json(type(request).RESULT, message.body), message.payload

@@ -239,8 +239,8 @@ class AnswerDone(Body):
 class Ask(Request[AnswerDone]):
     """Ask a question; streams AnswerStarted, AnswerPhase, AnswerToken; cancelling keeps the partial answer.
 
-    Errors: `model.none`, `model.not_found`, `conversation.not_found`, `collection.not_found`, `worker.died` and
-    the inference worker's.
+    Errors: `model.none`, `model.not_found`, `conversation.not_found`, `collection.not_found`, `worker.died`
+    and the inference worker's.
 
     Attributes:
         conversation_id: None starts a conversation; with `keep` False it is not stored (one-shot `ask`).

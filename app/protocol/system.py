@@ -25,6 +25,7 @@ class Hello(Body):
         kind: `window`, `cli`, `host`, `inference`, `library`, `render`, …
         version: the program's version.
         pid: the sender's process id.
+        token: the secret of host.json, where the host listens on a port instead of a Unix socket.
     """
 
     TYPE: ClassVar[str] = "hello"
@@ -32,6 +33,7 @@ class Hello(Body):
     kind: str
     version: str
     pid: int
+    token: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

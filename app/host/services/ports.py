@@ -1,4 +1,4 @@
-"""What services of the host offer each other and the server; written as protocols so that tests can stand in."""
+"""What services of the host offer each other and the server, as protocols so that tests can stand in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -24,8 +24,8 @@ class Reply(NamedTuple):
 class Cancelled(Exception):  # noqa: N818  # an outcome, not a fault
     """A handler ends as cancelled and says what it kept.
 
-    A handler whose request is cancelled gets `asyncio.CancelledError` at its next await; letting it pass ends the
-    request as `cancelled` with an empty body, raising this instead sends `body`.
+    A handler whose request is cancelled gets `asyncio.CancelledError` at its next await; letting it pass ends
+    the request as `cancelled` with an empty body, raising this instead sends `body`.
 
     Attributes:
         body: what was kept.
