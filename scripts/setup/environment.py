@@ -1,0 +1,155 @@
+"""Make the virtual environment and install the pinned packages into it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.setup.layout import Layout, environment_version
+from scripts.setup.progress import Progress, SetupError
+
+MINIMUM_VERSION = (3, 11)
+
+
+def require_python(version: tuple[int, int] | None = None) -> None:
+    """Check that this Python can run the program.
+
+    Raises:
+        SetupError: It is too old.
+    """
+    found = version or (sys.version_info[0], sys.version_info[1])
+    if found < MINIMUM_VERSION:
+        raise SetupError(
+            f"Python {found[0]}.{found[1]} is too old; Python 3.11 or later is needed.",
+            "Install a newer Python and start this script with it, for example: python3.12 scripts/run.py",
+        )
+
+
+def require_venv_modules(find_spec: object = None) -> None:
+    """Check that this Python can make a virtual environment with pip in it.
+
+    Debian and Ubuntu leave both parts out of their ``python3`` package.
+
+    Args:
+        find_spec: Stands in for ``importlib.util.find_spec`` in tests.
+
+    Raises:
+        SetupError: A part is missing, with the command that brings it.
+    """
+    find = find_spec if callable(find_spec) else importlib.util.find_spec
+    missing = [name for name in ("venv", "ensurepip") if find(name) is None]
+    if missing:
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        raise SetupError(
+            f"This Python lacks the module {' and '.join(missing)}, so no environment can be made.",
+            f"On Debian and Ubuntu: sudo apt-get install python{version}-venv. "
+            "Elsewhere: install Python from its usual installer.",
+        )
+
+
+def create_venv(layout: Layout, progress: Progress) -> None:
+    """Make the environment if it is missing or was left half-made.
+
+    Raises:
+        SetupError: The folder could not be made.
+    """
+    version = (sys.version_info[0], sys.version_info[1])
+    if layout.python_path.exists() and environment_version(layout.venv_dir) == version:
+        return
+    require_venv_modules()
+    with progress.step(f"Making the environment {layout.venv_dir.name} (Python {version[0]}.{version[1]})"):
+        if layout.venv_dir.exists():
+            shutil.rmtree(layout.venv_dir)
+        command = [sys.executable, "-m", "venv", str(layout.venv_dir)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise SetupError(
+                f"The environment could not be made: {last_line(result.stdout + result.stderr)}",
+                f"Check that {layout.root_dir} can be written and has some GB of free space.",
+            )
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason was given"
+
+
+def pip_error(output: str) -> str:
+    """Return pip's own reason out of its output: its last line that begins with ``ERROR``, else the last."""
+    errors = [line.strip() for line in output.splitlines() if line.startswith("ERROR")]
+    return errors[-1].removeprefix("ERROR:").strip() if errors else last_line(output)
+
+
+def pip(python: Path, arguments: Sequence[str], what: str, environment: dict[str, str] | None = None) -> None:
+    """Run pip quietly.
+
+    Args:
+        python: The interpreter whose pip is meant.
+        arguments: What follows ``pip``.
+        what: What is being done, for the message.
+        environment: Variables on top of this process's.
+
+    Raises:
+        SetupError: pip failed, with its reason.
+    """
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    if result.returncode == 0:
+        return
+    output = result.stdout + result.stderr
+    if "DO NOT MATCH THE HASHES" in output:
+        raise SetupError(
+            f"{what} failed: a downloaded package is not the one that was expected (its sha256 differs).",
+            "Check which package index pip is configured for; nothing was installed.",
+        )
+    raise SetupError(
+        f"{what} failed: {pip_error(output)}",
+        "Check the network connection, the package index that pip is configured for, and free disk space.",
+    )
+
+
+def install_pinned(layout: Layout, names: Sequence[str]) -> None:
+    """Install requirement files whose every package is pinned by hash.
+
+    Byte-compiling is left to the first import: most of the installed modules are never imported.
+
+    Args:
+        layout: Where the environment is.
+        names: File names in ``requirements/``.
+
+    Raises:
+        SetupError: pip failed.
+    """
+    arguments = ["install", "--quiet", "--no-compile", "--require-hashes"]
+    for name in names:
+        arguments += ["-r", str(layout.requirements_dir / name)]
+    pip(layout.python_path, arguments, "Installing packages")
+
+
+def install_project(layout: Layout) -> None:
+    """Install the repository itself, editable: ``app`` imports from anywhere and the commands exist.
+
+    Raises:
+        SetupError: pip failed.
+    """
+    arguments = [
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--editable",
+        str(layout.root_dir),
+    ]
+    pip(layout.python_path, arguments, "Installing the program")
