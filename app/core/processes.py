@@ -1,10 +1,12 @@
-"""The one place that builds the command of a background process."""
+"""Background processes: the one place that builds their command, and their end with their parent's."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+_PR_SET_PDEATHSIG = 1  # Source: linux/prctl.h
 KINDS = ("host", "library", "inference", "render", "parser")
 
 
@@ -27,8 +29,18 @@ def worker_command(kind: str, arguments: Sequence[str] = ()) -> list[str]:
 
 
 def worker_environment() -> dict[str, str]:
-    """Give the environment of background processes: no telemetry, no hub access, UTF-8 throughout."""
-    return os.environ | {
+    """Give the environment of background processes: no telemetry, no hub access, UTF-8 throughout.
+
+    From source, the tree that this program runs from comes first on their module path.
+    """
+    environment = dict(os.environ)
+    if not getattr(sys, "frozen", False):
+        top = str(Path(__file__).resolve().parents[2])
+        others = [
+            part for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part not in ("", top)
+        ]
+        environment["PYTHONPATH"] = os.pathsep.join([top, *others])
+    return environment | {
         "ANONYMIZED_TELEMETRY": "False",
         "DO_NOT_TRACK": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -37,3 +49,15 @@ def worker_environment() -> dict[str, str]:
         "PYTHONUTF8": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the process that started it ends, however it ends.
+
+    Linux only; elsewhere the end of stdin is what tells a background process. Called by the child, first
+    thing. The signal comes when the thread that started the child ends: that must be a lasting one.
+    """
+    if sys.platform == "linux":
+        import ctypes  # only background processes need it
+
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -5,6 +5,8 @@ import logging
 import os
 import sys
 
+from app.core.processes import die_with_parent
+
 MODULES = {
     "library": "app.worker.library.main",
     "inference": "app.worker.inference.main",
@@ -20,6 +22,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"usage: python -m app.worker {{{','.join(MODULES)}}} …\n")
         return 2
     os.umask(0o077)  # before anything else: libraries create files readable by everyone
+    die_with_parent()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     module = importlib.import_module(MODULES[arguments[0]])
     code: int = module.main(arguments[1:])
