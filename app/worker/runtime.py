@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, BinaryIO, NamedTuple
 
 from app import __version__
@@ -54,6 +55,7 @@ class Job:
     request: Body
     payload: bytes
     _send: Callable[[Message], None]
+    _end: Callable[["Job", "Body | Reply | Exception"], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
     on_cancel: Callable[[], None] | None = None
 
@@ -61,20 +63,36 @@ class Job:
         """Send a progress message of this request."""
         self._send(to_message(body, parent_id=self.id, payload=payload))
 
+    def end(self, result: "Body | Reply") -> None:
+        """End a request whose handler returned LATER. Any thread, exactly once."""
+        self._end(self, result)
+
+    def end_with_error(self, error: Exception) -> None:
+        """End a request whose handler returned LATER as failed (AppError) or cancelled (Cancelled)."""
+        self._end(self, error)
+
     def raise_if_cancelled(self) -> None:
         """Raise Cancelled where the request was cancelled."""
         if self.cancelled.is_set():
             raise Cancelled
 
 
-Handler = Callable[[Any, Job], Body | Reply]
+class Later(Enum):
+    """What a handler returns when another thread will end its request, so that its lane is free again."""
+
+    LATER = "later"
+
+
+LATER = Later.LATER
+
+Handler = Callable[[Any, Job], Body | Reply | Later]
 
 
 class Worker:
     """Serves requests read from stdin, each in the lane of its type; a lane is one thread, in order.
 
-    The reader thread takes `request.cancel`, `process.ping` and `process.shutdown` itself, so that they never queue
-    behind work. The end of stdin (the host died) ends the process.
+    The reader thread takes `request.cancel`, `process.ping` and `process.shutdown` itself, so that they never
+    queue behind work. The end of stdin (the host died) ends the process.
 
     Attributes:
         kind: the worker's name in its hello.
@@ -140,7 +158,7 @@ class Worker:
         elif isinstance(body, Ping):
             self._send(Message(DONE, to_json(Empty()), parent_id=message.id))
         elif body is not None and type(body) in self._lane_of:
-            job = Job(message.id, body, message.payload, self._send)
+            job = Job(message.id, body, message.payload, self._send, self._end)
             with self._jobs_lock:
                 self._jobs[job.id] = job
             self._queues[self._lane_of[type(body)]].put(job)
@@ -162,29 +180,38 @@ class Worker:
 
     def _serve(self, jobs: "queue.SimpleQueue[Job | None]") -> None:
         while (job := jobs.get()) is not None:
-            end = self._handle(job)
-            with self._jobs_lock:
-                del self._jobs[job.id]
-            self._send(end)
+            try:
+                job.raise_if_cancelled()
+                result = self._handlers[type(job.request)](job.request, job)
+            except (
+                Exception
+            ) as error:  # the border of a task: whatever a library raises ends this request alone
+                self._end(job, error)
+            else:
+                if result is not LATER:
+                    self._end(job, result)
 
-    def _handle(self, job: Job) -> Message:
-        try:
-            job.raise_if_cancelled()
-            result = self._handlers[type(job.request)](job.request, job)
-        except Cancelled as cancelled:
-            return Message(CANCELLED, to_json(cancelled.body or Empty()), parent_id=job.id)
-        except AppError as error:
-            return to_message(error.to_body(), parent_id=job.id)
-        except Exception as error:  # the border of a task: whatever a library raises ends this request alone
-            log.exception("%s failed in the %s worker", type(job.request).TYPE, self.kind)
-            failure = WorkerError(
-                f"{self.kind}.failed",
-                f"Something went wrong inside ({type(error).__name__}).",
-                "Try again; if it happens again, the log in the data folder says more.",
-            )
-            return to_message(failure.to_body(), parent_id=job.id)
+    def _end(self, job: Job, result: Body | Reply | Exception) -> None:
+        with self._jobs_lock:
+            del self._jobs[job.id]
+        if isinstance(result, Exception):
+            self._send(self._failure(job, result))
+            return
         body, payload = result if isinstance(result, Reply) else (result, b"")
-        return Message(DONE, to_json(body), parent_id=job.id, payload=payload)
+        self._send(Message(DONE, to_json(body), parent_id=job.id, payload=payload))
+
+    def _failure(self, job: Job, error: Exception) -> Message:
+        if isinstance(error, Cancelled):
+            return Message(CANCELLED, to_json(error.body or Empty()), parent_id=job.id)
+        if isinstance(error, AppError):
+            return to_message(error.to_body(), parent_id=job.id)
+        log.error("%s failed in the %s worker", type(job.request).TYPE, self.kind, exc_info=error)
+        failure = WorkerError(
+            f"{self.kind}.failed",
+            f"Something went wrong inside ({type(error).__name__}).",
+            "Try again; if it happens again, the log in the data folder says more.",
+        )
+        return to_message(failure.to_body(), parent_id=job.id)
 
     def _send(self, message: Message) -> None:
         data = encode(message)
