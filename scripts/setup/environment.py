@@ -141,6 +141,8 @@ def install_pinned(layout: Layout, names: Sequence[str]) -> None:
 def install_project(layout: Layout) -> None:
     """Install the repository itself, editable: ``app`` imports from anywhere and the commands exist.
 
+    The mode ``compat`` writes a plain path file; the default's import hook costs every process 11 ms.
+
     Raises:
         SetupError: pip failed.
     """
