@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -75,7 +76,11 @@ async def connect(paths: DataPaths) -> Connection:
 async def _open(paths: DataPaths) -> Connection | None:
     endpoint = read_endpoint(paths.endpoint_path)
     if endpoint is None:
-        return None
+        if not hasattr(socket, "AF_UNIX"):  # pragma: no cover  # Windows
+            return None
+        endpoint = Endpoint(
+            0, path=str(paths.socket_path())
+        )  # a full disk may have kept the file from being written
     limit = Channel.STREAM_LIMIT
     try:
         if endpoint.path:

@@ -97,8 +97,14 @@ def data_paths(data_dir: str | Path | None = None) -> DataPaths:
 
 
 def runtime_dir() -> Path:
-    """Give the per-user directory for sockets; made with mode 0700 by whoever listens."""
-    return Path(platformdirs.user_runtime_dir(APP_NAME, appauthor=False))
+    """Give the per-user directory for sockets; made with mode 0700 by whoever listens.
+
+    It stands in the session's runtime directory where there is one, else in the one for temporary files.
+    """
+    session_dir = os.environ.get("XDG_RUNTIME_DIR")
+    if session_dir and Path(session_dir).is_dir():
+        return Path(session_dir) / APP_NAME
+    return _short_runtime_dir()
 
 
 def _short_runtime_dir() -> Path:

@@ -46,6 +46,9 @@ class Settings(BaseModel):
         default=2000, ge=128, le=65_536, description="Tokens of passages put into a prompt"
     )
     theme: str = Field(default="system", pattern="^(system|light|dark)$", description="Colours of the window")
+    offline: bool = Field(
+        default=False, description="No connection to the network is opened, whatever is asked for"
+    )
     ingestion_paused: bool = Field(default=False, description="Reading of new files is paused")
 
 

@@ -43,6 +43,11 @@ class Request(Body, Generic[R_co]):
     RESULT: ClassVar[type[Any]]
 
 
+def request_types(module: str) -> tuple[type[Request[Any]], ...]:
+    """Give the requests that a module of `app.protocol` defines."""
+    return tuple(cls for cls in _TYPES.values() if issubclass(cls, Request) and cls.__module__ == module)
+
+
 def to_message(body: Body, *, id: str = "", parent_id: str | None = None, payload: bytes = b"") -> Message:
     """Wrap a body in a message of its own type."""
     return Message(type(body).TYPE, to_json(body), id, parent_id, payload)

@@ -191,6 +191,14 @@ class SettingsBody(Body):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettingsChanged(Body):
+    """Event: settings were changed; all of them."""
+
+    TYPE: ClassVar[str] = "settings.changed"
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class GetSettings(Request[SettingsBody]):
     """Ask for the settings."""
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from app.core.settings import Settings
 from app.protocol.body import Body, Request
 from app.protocol.engine import EngineInfo
+from app.protocol.envelope import Message
 
 R = TypeVar("R", bound=Body)
 
@@ -28,10 +29,10 @@ class Cancelled(Exception):  # noqa: N818  # an outcome, not a fault
     the request as `cancelled` with an empty body, raising this instead sends `body`.
 
     Attributes:
-        body: what was kept.
+        body: what was kept, or its JSON object as a worker sent it.
     """
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body | Mapping[str, Any]) -> None:
         """Keep the body."""
         super().__init__("cancelled")
         self.body = body
@@ -46,6 +47,9 @@ class RequestContext(Protocol):
 
     def progress(self, body: Body, payload: bytes = b"") -> None:
         """Send a progress message of this request; never blocks, silent when the client has gone."""
+
+    def forward(self, message: Message) -> None:
+        """Pass on a worker's progress message unread as progress of this request."""
 
 
 Handler = Callable[[Any, RequestContext], Awaitable[Body | Reply]]
@@ -64,6 +68,9 @@ class Events(Protocol):
 
     def publish(self, body: Body) -> None:
         """Send an event to all clients; never blocks."""
+
+    def forward(self, message: Message) -> None:
+        """Pass on a worker's event unread to all clients."""
 
 
 class LibraryPort(Protocol):

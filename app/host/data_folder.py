@@ -1,0 +1,134 @@
+"""The data folder as the host takes it: made private, locked, or refused in words."""
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Self
+
+from app.core.errors import StorageError
+from app.core.paths import DataPaths
+
+_PRIVATE_DIR = 0o700
+_BUSY = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
+
+
+class HostLock:
+    """The operating system's lock that makes a process the one host of a data folder.
+
+    The system frees it when the process ends, however it ends; nobody ever removes the file.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        """Take over a locked descriptor; use `acquire` instead."""
+        self._descriptor = descriptor
+
+    @classmethod
+    def acquire(cls, path: Path) -> Self | None:
+        """Lock the file; None where another process holds it.
+
+        Raises:
+            OSError: the file cannot be opened, or the file system cannot lock.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            locked = _try_lock(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if not locked:
+            os.close(descriptor)
+            return None
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Free the lock."""
+        os.close(self._descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":  # pragma: no cover  # this system only
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _BUSY:
+            return False
+        raise
+    return True
+
+
+def take(paths: DataPaths) -> HostLock | None:
+    """Make the folder ready and lock it; None where another host has it.
+
+    Raises:
+        StorageError: the folder cannot be used; says why and what to do.
+    """
+    try:
+        _make_private(paths.root)
+        lock = HostLock.acquire(paths.lock_path)
+        if lock is not None:
+            paths.logs_dir.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, paths) from error
+    return lock
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
+    if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) != _PRIVATE_DIR:
+        # Somebody else's folder cannot be changed; the doctor warns about what stays open to others.
+        with contextlib.suppress(PermissionError):
+            folder.chmod(_PRIVATE_DIR)
+
+
+def storage_error(error: OSError, paths: DataPaths) -> StorageError:
+    """Say in words why the data folder cannot be used."""
+    code, what, hint = _REASONS.get(error.errno or 0, _OTHER)
+    return StorageError(
+        code,
+        f"The data folder {paths.root} {what}.",
+        hint,
+        {"errno": errno.errorcode.get(error.errno or 0, "")},
+    )
+
+
+_CHOOSE = "Choose another folder with --data-dir or the environment variable H2OGPT_DATA_DIR."
+_PERMISSION = (
+    "storage.permission",
+    "cannot be written by this user",
+    f"Make the folder writable for you. {_CHOOSE}",
+)
+_NOT_A_FOLDER = ("storage.not_a_folder", "is not a folder", _CHOOSE)
+_FULL = (
+    "storage.full",
+    "is on a disk that is full",
+    "Free some space on that disk and start again.",
+)
+_NO_LOCK = ("storage.no_lock", "is on a file system that cannot lock files", _CHOOSE)
+_OTHER = ("storage.failed", "cannot be used", _CHOOSE)
+_REASONS = {
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EROFS: (
+        "storage.read_only",
+        "is on a disk that can only be read",
+        f"Make that disk writable. {_CHOOSE}",
+    ),
+    errno.ENOTDIR: _NOT_A_FOLDER,
+    errno.EEXIST: _NOT_A_FOLDER,
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.ENAMETOOLONG: ("storage.name_too_long", "has a name that is too long for its disk", _CHOOSE),
+    errno.ENOLCK: _NO_LOCK,
+    errno.ENOTSUP: _NO_LOCK,
+    errno.ENOSYS: _NO_LOCK,
+    errno.ELOOP: ("storage.link_loop", "is a link that leads back to itself", _CHOOSE),
+}

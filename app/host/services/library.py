@@ -1,0 +1,108 @@
+"""The library as the host offers it: requests and events are passed on to and from the library worker."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from app.core.errors import AppError
+from app.host.services.ports import Events, Handler, Reply, RequestContext
+from app.host.supervision import Worker
+from app.protocol.body import Body, Request, from_message, request_types
+from app.protocol.envelope import Message, ProtocolError
+from app.protocol.library import (
+    AddContent,
+    AddPaths,
+    CheckLibrary,
+    GetDocumentSource,
+    GetLibraryStatus,
+    LibraryStatus,
+    Search,
+    Throttle,
+)
+from app.protocol.system import DONE
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Body)
+
+MODULE = "app.protocol.library"
+INTERNAL = frozenset({CheckLibrary, GetDocumentSource, Throttle})
+_ACTIVITIES: Mapping[type[Body], str] = {
+    AddPaths: "while adding files",
+    AddContent: "while adding a file",
+    Search: "while searching",
+}
+_STATUS_TIMEOUT_S = 5.0
+
+
+class LibraryService:
+    """Passes library requests on, whatever their type (ports.LibraryPort)."""
+
+    def __init__(self, worker: Worker, events: Events) -> None:
+        """Listen to the worker; it is not started yet."""
+        self._worker, self._events = worker, events
+        self._status: LibraryStatus | None = None
+        self._n_answers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        worker.listen(on_event=self._on_event, on_ready=self._on_ready)
+
+    def handlers(self) -> Mapping[type[Body], Handler]:
+        """Give the handlers: one for every library request of a front end."""
+        return {request: self._pass_on for request in request_types(MODULE) if request not in INTERNAL}
+
+    async def call(self, request: Request[R]) -> R:
+        """Send a request to the worker and return its result. Raises AppError."""
+        return await self._worker.call(request, activity=_ACTIVITIES.get(type(request), ""))
+
+    async def throttle(self, active: bool) -> None:
+        """Say that an answer starts or has ended; several may run at once."""
+        was_active = self._n_answers > 0
+        self._n_answers = max(0, self._n_answers + (1 if active else -1))
+        if was_active != (self._n_answers > 0):
+            await self._tell_throttle()
+
+    async def _tell_throttle(self) -> None:
+        if self._worker.is_ready:
+            try:
+                await self._worker.call(Throttle(active=self._n_answers > 0))
+            except AppError as error:  # a new worker learns it when it is ready
+                log.info("the library worker was not throttled: %s", error.code)
+
+    async def is_busy(self) -> bool:
+        """Whether files are being read, or wait for it."""
+        if self._worker.is_ready:
+            with contextlib.suppress(AppError, TimeoutError):  # then what was heard last counts
+                self._status = await asyncio.wait_for(
+                    self._worker.call(GetLibraryStatus()), _STATUS_TIMEOUT_S
+                )
+        if self._worker.status().state in ("stopped", "failed") or self._status is None:
+            return False
+        return self._status.waiting > 0 and not self._status.paused
+
+    async def _pass_on(self, request: Any, context: RequestContext) -> Reply:
+        activity = _ACTIVITIES.get(type(request), "")
+        async with contextlib.aclosing(self._worker.messages(request, context.payload, activity)) as messages:
+            async for message in messages:
+                if message.type == DONE:
+                    return Reply(message.body, message.payload)
+                context.forward(message)
+        raise AssertionError("a stream ends with done or raises")  # pragma: no cover
+
+    def _on_event(self, message: Message) -> None:
+        if message.type == LibraryStatus.TYPE:
+            try:
+                status = from_message(message)
+            except ProtocolError as error:
+                log.warning("the library worker sent a bad status: %s", error)
+                return
+            assert isinstance(status, LibraryStatus)
+            self._status = status
+        self._events.forward(message)
+
+    def _on_ready(self) -> None:
+        if self._n_answers > 0:
+            task = asyncio.get_running_loop().create_task(self._tell_throttle(), name="throttle")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
