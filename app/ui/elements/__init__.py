@@ -1,0 +1,1 @@
+"""Small widgets that several panes are made of, and the way out to the system's programs."""

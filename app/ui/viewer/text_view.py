@@ -1,0 +1,347 @@
+"""A document's stored text, loaded slice by slice, with the same marks by offsets as the pages."""
+
+from bisect import bisect_left
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import (
+    QFont,
+    QFontDatabase,
+    QResizeEvent,
+    QTextCharFormat,
+    QTextCursor,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QTextEdit, QWidget
+
+from app.core.errors import AppError
+from app.protocol.library import DocumentInfo
+from app.ui.tasks import TaskSpawner
+from app.ui.theme import Theme
+from app.ui.viewer.document_reader import DocumentReader
+from app.ui.viewer.glide import Glide
+from app.ui.viewer.marks import Range
+from app.ui.viewer.page_layout import page_of
+from app.ui.viewer.text_offsets import TextOffsets
+from app.ui.viewer.zoom import Fit, clamped, stepped
+
+SLICE = 60_000
+WINDOW = 2_000_000  # code points shown at once; a longer text is shown in parts
+_REVEAL_SHARE = 1 / 3
+_COLUMN_CHARS = 92
+_MIN_MARGIN = 20
+_MONOSPACE = frozenset({"code", "csv", "tsv", "json", "xml", "yaml", "log", "source", "spreadsheet", "xlsx"})
+_UNWRAPPED = frozenset({"code", "csv", "tsv", "source", "xlsx", "spreadsheet"})
+_LINE_HEIGHTS_NEAR = 120
+
+
+class TextView(QPlainTextEdit):
+    """Shows the text as it was read.
+
+    Signals:
+        current_page_changed: number of the page looked at, where the document has pages.
+        zoom_changed: the zoom factor.
+        part_changed: which part of a very long text shows: (index from 1, number of parts).
+        loading_changed: share loaded, 0 to 1.
+        load_failed: AppError.
+    """
+
+    current_page_changed = Signal(int)
+    zoom_changed = Signal(float)
+    part_changed = Signal(int, int)
+    loading_changed = Signal(float)
+    load_failed = Signal(object)
+
+    def __init__(
+        self, reader: DocumentReader, tasks: TaskSpawner, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        """Create an empty view."""
+        super().__init__(parent)
+        self._reader, self._tasks, self._theme = reader, tasks, theme
+        self._info: DocumentInfo | None = None
+        self._offsets = TextOffsets()
+        self._part_end = 0
+        self._job = 0
+        self._page, self._zoom = 0, 1.0
+        self._target: Range | None = None
+        self._cited: Range | None = None
+        self._matches: tuple[Range, ...] = ()
+        self._current = -1
+        self._glide = Glide(self.verticalScrollBar())
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setReadOnly(True)
+        self.setUndoRedoEnabled(False)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.setAccessibleName(self.tr("Text of the document"))
+        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        theme.changed.connect(self._on_theme_changed)
+
+    @property
+    def page(self) -> int:
+        """Number of the page looked at; 0 where the document has none."""
+        return self._page
+
+    @property
+    def zoom(self) -> float:
+        """The zoom factor of the text's size."""
+        return self._zoom
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the part that shows is here to its end."""
+        return self._info is not None and self._offsets.end >= self._part_end
+
+    def show_document(self, info: DocumentInfo, at: int = 0) -> None:
+        """Load a document's text, around code point `at` where it is very long."""
+        self._info, self._page = info, 0
+        self._target = self._cited = None
+        self._matches, self._current = (), -1
+        monospace = info.format in _MONOSPACE
+        wrapped = info.format not in _UNWRAPPED
+        mode = QPlainTextEdit.LineWrapMode
+        self.setLineWrapMode(mode.WidgetWidth if wrapped else mode.NoWrap)
+        self._set_font(monospace=monospace)
+        self._load_part(self._part_of(at))
+
+    def clear_document(self) -> None:
+        """Show nothing; what is being loaded is dropped."""
+        self._job += 1
+        self._info = None
+        self._offsets, self._part_end = TextOffsets(), 0
+        self.setExtraSelections([])
+        self.clear()
+
+    # --- parts of a very long text
+
+    @property
+    def n_parts(self) -> int:
+        """Number of parts that the text is shown in."""
+        return max(1, -(-self._info.n_chars // WINDOW)) if self._info else 1
+
+    @property
+    def part(self) -> int:
+        """The part that shows, from 0."""
+        return self._offsets.start // WINDOW
+
+    def show_part(self, part: int) -> None:
+        """Show another part from its beginning."""
+        if self._info is not None:
+            self._target = None
+            self._load_part(min(max(part, 0), self.n_parts - 1))
+
+    def _part_of(self, offset: int) -> int:
+        return min(max(offset, 0) // WINDOW, self.n_parts - 1)
+
+    def _load_part(self, part: int) -> None:
+        assert self._info is not None
+        self._job += 1
+        self._glide.stop()
+        self.setExtraSelections([])
+        self.clear()
+        self._offsets = TextOffsets(part * WINDOW)
+        self._part_end = min(self._info.n_chars, (part + 1) * WINDOW)
+        self.part_changed.emit(part + 1, self.n_parts)
+        self._tasks.spawn(self._load(self._job), "viewer.text")
+
+    async def _load(self, job: int) -> None:
+        while self._offsets.end < self._part_end:
+            start = self._offsets.end
+            try:
+                piece = await self._reader.read(start, min(start + SLICE, self._part_end))
+            except AppError as error:
+                if job == self._job:
+                    self.load_failed.emit(error)
+                return
+            if job != self._job:
+                return
+            if not piece.text:
+                break  # the store holds less than it announced
+            self._append(piece.text, start)
+            self.loading_changed.emit((self._offsets.end - self._offsets.start) / self._part_length())
+        if job == self._job:
+            self._part_end = self._offsets.end
+            self._mark()
+            self._on_scrolled()
+            self.loading_changed.emit(1.0)
+
+    def _part_length(self) -> int:
+        return max(1, self._part_end - self._offsets.start)
+
+    def _append(self, text: str, start: int) -> None:
+        shown = self._offsets.append(text)
+        cursor = QTextCursor(self.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.beginEditBlock()
+        cursor.insertText(shown, QTextCharFormat())
+        self._style_headings(start, start + len(text))
+        cursor.endEditBlock()
+        if self._target is not None and self._target[1] <= self._offsets.end:
+            self._mark()
+            self._scroll_to_target()
+
+    def _style_headings(self, start: int, end: int) -> None:
+        assert self._info is not None
+        outline = self._info.outline
+        bold = QTextCharFormat()
+        bold.setFontWeight(QFont.Weight.Bold)
+        first = bisect_left(outline, start, key=lambda heading: heading.char_start)
+        for heading in outline[first:]:
+            if heading.char_start >= end:
+                break
+            cursor = QTextCursor(self.document())
+            cursor.setPosition(self._offsets.to_position(heading.char_start))
+            cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
+            cursor.mergeCharFormat(bold)
+
+    # --- marks
+
+    def set_cited(self, cited: Range | None) -> None:
+        """Mark the words of a citation."""
+        self._cited = cited
+        self._mark()
+
+    def set_matches(self, matches: tuple[Range, ...], current: int) -> None:
+        """Mark the matches of a search and the one looked at."""
+        self._matches, self._current = matches, current
+        self._mark()
+
+    def _mark(self) -> None:
+        quiet, active = QTextCharFormat(), QTextCharFormat()
+        quiet.setBackground(self._theme.colour("highlight"))
+        active.setBackground(self._theme.colour("highlight_active"))
+        active.setForeground(self._theme.colour("on_highlight"))
+        selections = [
+            self._selection(match, quiet) for i, match in enumerate(self._matches) if i != self._current
+        ]
+        if self._cited is not None:
+            selections.append(self._selection(self._cited, active))
+        if 0 <= self._current < len(self._matches):
+            outlined = QTextCharFormat(active)
+            outlined.setFontUnderline(True)
+            selections.append(self._selection(self._matches[self._current], outlined))
+        self.setExtraSelections([s for s in selections if s is not None])
+
+    def _selection(self, marked: Range, look: QTextCharFormat) -> QTextEdit.ExtraSelection | None:
+        if marked[1] <= self._offsets.start or marked[0] >= self._offsets.end:
+            return None
+        selection = QTextEdit.ExtraSelection()
+        selection.cursor = self._cursor(marked)
+        selection.format = look
+        return selection
+
+    def _cursor(self, marked: Range) -> QTextCursor:
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(self._offsets.to_position(marked[0]))
+        cursor.setPosition(self._offsets.to_position(marked[1]), QTextCursor.MoveMode.KeepAnchor)
+        return cursor
+
+    # --- places
+
+    def reveal(self, target: Range, page: int | None = None) -> None:
+        """Scroll until a range stands at a third of the height, as soon as it is loaded."""
+        del page  # offsets suffice here
+        self._target = target
+        if self._info is None:
+            return
+        if self._part_of(target[0]) != self.part:
+            self._load_part(self._part_of(target[0]))
+        elif target[1] <= self._offsets.end or self.is_loaded:
+            self._scroll_to_target()
+
+    def go_to_page(self, number: int) -> None:
+        """Show the beginning of a page."""
+        if self._info is not None and self._info.pages:
+            index = min(max(number, 1), len(self._info.pages)) - 1
+            start = self._info.pages[index].char_start
+            self.reveal((start, start))
+
+    def top_offset(self) -> int:
+        """Give the first character that shows."""
+        return self._offsets.to_offset(self.firstVisibleBlock().position())
+
+    def _scroll_to_target(self) -> None:
+        assert self._target is not None
+        start, self._target = self._cursor(self._target), None
+        start.setPosition(start.selectionStart())
+        caret = QTextCursor(start)
+        self.setTextCursor(caret)  # scrolls so that it shows, and lays out the text around it
+        line_height = max(1, self.fontMetrics().lineSpacing())
+        wanted = self.viewport().height() * _REVEAL_SHARE
+        lines = round((self.cursorRect(start).top() - wanted) / line_height)
+        bar = self.verticalScrollBar()
+        if abs(lines) < _LINE_HEIGHTS_NEAR:
+            self._glide.to(bar.value() + lines)
+        else:
+            bar.setValue(bar.value() + lines)
+
+    @Slot()
+    def _on_scrolled(self) -> None:
+        if self._info is None or not self._info.pages:
+            return
+        bar = self.verticalScrollBar()
+        at_end = self.is_loaded and bar.value() >= bar.maximum() > 0
+        position = self.document().characterCount() - 1 if at_end else self._top_position()
+        number = page_of(self._info.pages, self._offsets.to_offset(position))
+        if number != self._page:
+            self._page = number
+            self.current_page_changed.emit(number)
+
+    def _top_position(self) -> int:
+        point = self.viewport().rect().topLeft()
+        point.setY(round(self.viewport().height() * _REVEAL_SHARE))
+        return self.cursorForPosition(point).position()
+
+    # --- size
+
+    @property
+    def fit(self) -> Fit:
+        """Always Fit.NONE: text flows, it is not fitted."""
+        return Fit.NONE
+
+    def set_zoom(self, zoom: float) -> None:
+        """Set the size of the text."""
+        self._zoom = clamped(zoom)
+        self._set_font(monospace=self._info is not None and self._info.format in _MONOSPACE)
+        self.zoom_changed.emit(self._zoom)
+
+    def step_zoom(self, steps: int) -> None:
+        """Make the text larger (positive) or smaller by steps."""
+        self.set_zoom(stepped(self._zoom, steps))
+
+    def _set_font(self, *, monospace: bool) -> None:
+        parent = self.parentWidget()
+        base = parent.font() if parent else QFont()
+        font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont) if monospace else QFont(base)
+        font.setPointSizeF(max(4.0, base.pointSizeF() * 1.05 * self._zoom))
+        self.setFont(font)
+        self._update_margins()
+
+    def _update_margins(self) -> None:
+        side = _MIN_MARGIN
+        if self.lineWrapMode() == QPlainTextEdit.LineWrapMode.WidgetWidth:
+            column = self.fontMetrics().averageCharWidth() * _COLUMN_CHARS
+            side = max(side, (self.width() - column) // 2)
+        self.setViewportMargins(side, 0, side, 0)
+
+    @Slot()
+    def _on_theme_changed(self) -> None:
+        self.set_zoom(self._zoom)  # a new style sheet takes the font back
+        self._mark()
+
+    # --- Qt
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the column readable."""
+        super().resizeEvent(event)
+        self._update_margins()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scroll, or change the size with Ctrl."""
+        self._glide.stop()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            if steps := event.angleDelta().y():
+                self.step_zoom(1 if steps > 0 else -1)
+            event.accept()
+            return
+        super().wheelEvent(event)
