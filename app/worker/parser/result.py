@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 
 WORD_RECORD = struct.Struct("<ii4f")
-"""One word of `Parsed.words`: char_start, char_end (code points of the whole text), x0, y0, x1, y1 (PDF points)."""
+"""One word of `Parsed.words`: char_start, char_end (in the whole text), x0, y0, x1, y1 (PDF points)."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,13 @@ class Parsed:
     Attributes:
         text: the whole extracted text; for txt, md and source code the decoded file unchanged, less a BOM.
         format: `pdf`, `docx`, `pptx`, `xlsx`, `csv`, `html`, `markdown`, `rtf`, `text` or `code`.
-        title: from the metadata where sensible, else the first heading, else the file name without its extension.
+        title: from the metadata where sensible, else the first heading, else the file name without its
+            extension.
         parser: library and version, such as `pymupdf 1.28.2`.
         pages: empty where the format has no pages.
         headings: in text order.
-        words: packed WORD_RECORDs, one bytes object a page; empty where there are no boxes. `text[start:end]` is the
-            word; a word broken over two lines is two records that touch.
+        words: packed WORD_RECORDs, one bytes object a page; empty where there are no boxes.
+            `text[start:end]` is the word; a word broken over two lines is two records that touch.
         partial_reason: in words, which limit was reached and what is kept; empty where all was read.
         partial_code: stable name of that limit; empty where all was read.
     """

@@ -1,0 +1,45 @@
+"""Finds the reader of a file: what its bytes are decides, the name is a hint."""
+
+from app.worker.parser.detect import detect
+from app.worker.parser.frames import Extract
+from app.worker.parser.source import Source
+from app.worker.parser.task import Reader
+
+
+class Registry:
+    """Readers by format."""
+
+    def __init__(self, readers: dict[str, Reader]) -> None:
+        """Take the readers."""
+        self._readers = readers
+        self._by_extension: dict[str, Reader] = {}
+
+    @classmethod
+    def standard(cls) -> "Registry":
+        """Give the readers of every supported format. Imports every parser library."""
+        from app.worker.parser.formats.pdf import read_pdf
+        from app.worker.parser.formats.plain import read_code, read_markdown, read_text
+
+        return cls(
+            {
+                "pdf": read_pdf,
+                "text": read_text,
+                "code": read_code,
+                "markdown": read_markdown,
+            }
+        )
+
+    def add_extension(self, extension: str, reader: Reader) -> None:
+        """Read files of this extension with `reader`, whatever they hold (for tests of the limits)."""
+        self._by_extension[extension] = reader
+
+    def read(self, source: Source) -> Extract:
+        """Detect and read one file.
+
+        Raises:
+            Refusal: it is of a kind that cannot be read, or its reader refuses it.
+        """
+        reader = self._by_extension.get(source.extension)
+        if reader is None:
+            reader = self._readers[detect(source)]
+        return reader(source)
