@@ -153,8 +153,8 @@ class TextBuilder:
 
 _USELESS_TITLE = re.compile(
     r"^(untitled|unbenannt|ohne titel|sans titre|document|dokument|presentation|powerpoint presentation"
-    r"|powerpoint-präsentation|slide ?\d*|title|book ?\d+|none|null|paper title.*|(microsoft
-    word|print|scan) ?-? ?.*"
+    r"|powerpoint-präsentation|slide ?\d*|title|book ?\d+|none|null|paper title.*"
+    r"|(microsoft word|print|scan) ?-? ?.*"
     r"|.*\.(docx?|pptx?|xlsx?|pdf|indd|qxd|tex|dvi|rtf|odt|html?|txt|ps|fm|tiff?|jpe?g|png))$",
     re.IGNORECASE,
 )

@@ -55,7 +55,7 @@ def code_places() -> tuple[str, ...]:
 
 
 def _keep_only(*kept: int) -> None:
-    """Close every descriptor but `kept` ; standard streams go nowhere, because messages could hold user text."""
+    """Close every descriptor but `kept`; standard streams go nowhere, messages could hold user text."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(_LOWEST_KEPT_FD):
         os.dup2(nowhere, standard)

@@ -112,8 +112,7 @@ class _PositionedFile(io.RawIOBase):
     def tell(self) -> int:
         return self._offset
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # the buffers used
-    here
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader passes
         try:
             data = _pread(self._fd, len(buffer), self._offset)
         except OSError as error:
