@@ -1,0 +1,89 @@
+"""System libraries: installed where that is possible, else named with the exact command."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from scripts.setup import system_libraries
+from scripts.setup.progress import Progress, SetupError
+from scripts.setup.system_libraries import Need
+
+XVFB = Need("command", "Xvfb", "xvfb", "tests of the real window")
+
+
+@pytest.fixture
+def linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+
+
+def ensure(needs: list[Need], present: object) -> tuple[list[Need], str]:
+    stream = io.StringIO()
+    return system_libraries.ensure(needs, Progress(stream), present), stream.getvalue()  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("linux")
+def test_nothing_is_said_when_nothing_is_missing() -> None:
+    assert ensure([XVFB], lambda need: True) == ([], "")
+
+
+@pytest.mark.usefixtures("linux")
+def test_without_rights_the_command_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_libraries, "is_debian", lambda: True)
+    monkeypatch.setattr(system_libraries, "apt_prefix", lambda: None)
+    missing, text = ensure([XVFB], lambda need: False)
+    assert missing == [XVFB]
+    assert "sudo apt-get install xvfb" in text
+
+
+@pytest.mark.usefixtures("linux")
+def test_other_systems_are_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_libraries, "is_debian", lambda: False)
+    missing, text = ensure([XVFB], lambda need: False)
+    assert missing == [XVFB]
+    assert "Xvfb" in text
+    assert "package manager" in text
+
+
+@pytest.mark.usefixtures("linux")
+def test_with_rights_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[str] = []
+    monkeypatch.setattr(system_libraries, "is_debian", lambda: True)
+    monkeypatch.setattr(system_libraries, "apt_prefix", lambda: ["sudo", "-n"])
+
+    def install(prefix: list[str], packages: list[str]) -> str:
+        installed.extend(packages)
+        return ""
+
+    monkeypatch.setattr(system_libraries, "apt_install", install)
+    missing, text = ensure([XVFB], lambda need: need.package in installed)
+    assert missing == []
+    assert "Installing system libraries for tests of the real window: xvfb: done" in text
+
+
+@pytest.mark.usefixtures("linux")
+def test_a_failed_installation_is_told_and_set_up_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_libraries, "is_debian", lambda: True)
+    monkeypatch.setattr(system_libraries, "apt_prefix", lambda: [])
+    monkeypatch.setattr(system_libraries, "apt_install", lambda prefix, packages: "E: no network")
+    missing, text = ensure([XVFB], lambda need: False)
+    assert missing == [XVFB]
+    assert "E: no network" in text
+
+
+def test_presence_is_looked_up_for_real() -> None:
+    assert system_libraries.is_present(Need("command", "python3", "", ""))
+    assert not system_libraries.is_present(Need("command", "no-such-command-here", "", ""))
+    assert not system_libraries.is_present(Need("library", "libnosuchthing.so.99", "", ""))
+    assert not system_libraries.is_present(Need("file", "/no/such/file", "", ""))
+
+
+def test_no_compiler_stops_with_the_way_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_libraries, "is_present", lambda need: False)
+    monkeypatch.setattr(system_libraries, "ensure", lambda needs, progress: list(needs))
+    for system, words in (("Linux", "apt-get install g"), ("Darwin", "xcode-select")):
+        monkeypatch.setattr("platform.system", lambda name=system: name)
+        with pytest.raises(SetupError, match="no C\\+\\+ compiler") as caught:
+            system_libraries.require_compiler(Progress(quiet=True))
+        assert words in caught.value.hint
