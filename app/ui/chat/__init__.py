@@ -1,0 +1,1 @@
+"""The middle of the window: messages, composer and what drives them."""

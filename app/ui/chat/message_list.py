@@ -1,0 +1,309 @@
+"""The list of messages: only those near the visible part exist as widgets, so a thousand scroll like ten."""
+
+from itertools import accumulate
+
+from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar, QToolButton, QWidget
+
+from app.protocol.chat import ChatMessage
+from app.ui.chat.message_model import MessageModel
+from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH, AnswerWidget, MessageWidget, UserMessageWidget
+from app.ui.icons import bind_icon
+from app.ui.theme import Theme, set_role
+from app.ui.tokens import SPACE_L, SPACE_XL
+
+_MARGIN = SPACE_L
+_N_SPARE_SCREENS = 0.6  # how far beyond the visible part widgets are made
+_NEAR_BOTTOM_PX = 24
+_MAX_ROUNDS = 4  # measuring moves what is visible; this often at most per layout
+
+
+class MessageList(QAbstractScrollArea):
+    """Shows a MessageModel, sticks to the end unless the user scrolled up, and keeps what is read in place.
+
+    Heights of messages that were never visible are estimates; the message at the top of the view is the
+    anchor, so that better figures for others do not move it.
+
+    Signals:
+        As MessageWidget: citation_activated, link_activated, retry_requested, general_requested.
+    """
+
+    citation_activated = Signal(str, int)
+    link_activated = Signal(str)
+    retry_requested = Signal(str)
+    general_requested = Signal(str)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        """Show nothing yet."""
+        super().__init__(parent)
+        self._theme = theme
+        self._model = MessageModel(self)
+        self._heights: list[int] = []
+        self._measured: list[bool] = []
+        self._widgets: dict[int, MessageWidget] = {}
+        self._sticks = True
+        self._anchor: tuple[int, int] = (0, 0)  # row at the view's top, pixels of it that are above
+        self._is_laying_out = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self.lay_out)
+        self._spare_timer = QTimer(self)
+        self._spare_timer.setSingleShot(True)
+        self._spare_timer.setInterval(10)
+        self._spare_timer.timeout.connect(self._on_spare_time)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Messages"))
+        self.verticalScrollBar().setSingleStep(40)
+        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self._jump_button = self._new_jump_button()
+
+    def _new_jump_button(self) -> QToolButton:
+        button = QToolButton(self)
+        set_role(button, "bordered")
+        bind_icon(button, "arrow-down", self._theme)
+        button.setToolTip(self.tr("To the newest message"))
+        button.setAccessibleName(self.tr("To the newest message"))
+        button.setFixedSize(QSize(36, 36))
+        button.clicked.connect(self.scroll_to_end)
+        button.hide()
+        return button
+
+    @property
+    def model(self) -> MessageModel:
+        """What is shown."""
+        return self._model
+
+    @property
+    def n_widgets(self) -> int:
+        """How many messages exist as widgets now."""
+        return len(self._widgets)
+
+    def set_model(self, model: MessageModel) -> None:
+        """Show another conversation, from its end."""
+        self._model.disconnect(self)
+        self._model = model
+        model.modelReset.connect(self._on_model_reset)
+        model.rowsInserted.connect(self._on_rows_inserted)
+        model.dataChanged.connect(self._on_data_changed)
+        self._on_model_reset()
+
+    def widget_at(self, row: int) -> MessageWidget | None:
+        """Give the widget of a row, where it exists now."""
+        return self._widgets.get(row)
+
+    def is_at_end(self) -> bool:
+        """Tell whether the newest text is in view."""
+        bar = self.verticalScrollBar()
+        return bar.value() >= bar.maximum() - _NEAR_BOTTOM_PX
+
+    @Slot()
+    def scroll_to_end(self) -> None:
+        """Show the newest message and stick to it."""
+        self._sticks = True
+        self.lay_out()
+
+    @Slot()
+    def _on_model_reset(self) -> None:
+        for widget in self._widgets.values():
+            widget.hide()
+            widget.deleteLater()
+        self._widgets.clear()
+        rows = range(self._model.rowCount())
+        self._heights = [self._estimate(self._model.row(row).message) for row in rows]
+        self._measured = [False for _ in rows]
+        self._sticks = True
+        self._timer.start()
+
+    @Slot(QModelIndex, int, int)
+    def _on_rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
+        for row in range(first, last + 1):
+            self._heights.insert(row, self._estimate(self._model.row(row).message))
+            self._measured.insert(row, False)
+        self._timer.start()
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        for row in range(first.row(), last.row() + 1):
+            self._measured[row] = False
+            widget = self._widgets.get(row)
+            if widget is not None:
+                widget.show_row(self._model.row(row))
+        self._timer.start()
+
+    @Slot(int)
+    def _on_scrolled(self, value: int) -> None:
+        if self._is_laying_out:
+            return
+        self._sticks = self.is_at_end()
+        self._anchor = self._anchor_at(value)
+        self.lay_out()
+
+    @Slot()
+    def _on_widget_resized(self) -> None:
+        for row, widget in self._widgets.items():
+            if widget is self.sender():
+                self._measured[row] = False
+        self._timer.start()
+
+    @Slot()
+    def lay_out(self) -> None:
+        """Make, measure and place the widgets of what is visible."""
+        if self._is_laying_out:
+            return
+        self._is_laying_out = True
+        try:
+            for _ in range(_MAX_ROUNDS):
+                if not self._measure_visible():
+                    break
+            self._place()
+        finally:
+            self._is_laying_out = False
+        self._spare_timer.start()
+        self._jump_button.setVisible(bool(self._heights) and not self._sticks and not self.is_at_end())
+
+    @Slot()
+    def _on_spare_time(self) -> None:
+        """Make one message that may soon scroll into view, and come back for the next."""
+        for row in self._rows_near(_N_SPARE_SCREENS):
+            if row not in self._widgets:
+                self._make(row).setGeometry(0, -10_000, 10, 10)
+                self.lay_out()
+                return
+
+    def _measure_visible(self) -> bool:
+        """Measure what came into view; tell whether a height changed."""
+        self._update_scroll_bar()
+        changed = False
+        width = self.viewport().width() - 2 * _MARGIN
+        for row in self._rows_near(0):
+            widget = self._widgets.get(row) or self._make(row)
+            if not self._measured[row]:
+                height = widget.height_for(width)
+                self._measured[row] = True
+                changed = changed or height != self._heights[row]
+                self._heights[row] = height
+        if changed:
+            self._update_scroll_bar()
+        return changed
+
+    def _place(self) -> None:
+        """Put each widget where it belongs and let go of those far away."""
+        top_of = self._tops()
+        scroll = self.verticalScrollBar().value()
+        width = self.viewport().width() - 2 * _MARGIN
+        kept = set(self._rows_near(_N_SPARE_SCREENS * 2))
+        for row in list(self._widgets):
+            widget = self._widgets[row]
+            if row not in kept and not widget.is_in_use():
+                del self._widgets[row]
+                widget.hide()
+                widget.deleteLater()
+                continue
+            if not self._measured[row]:
+                self._heights[row] = widget.height_for(width)
+                self._measured[row] = True
+            widget.setGeometry(QRect(_MARGIN, top_of[row] - scroll, width, self._heights[row]))
+            widget.show()
+
+    def _make(self, row: int) -> MessageWidget:
+        message_row = self._model.row(row)
+        is_user = message_row.message.role == "user"
+        widget = (UserMessageWidget if is_user else AnswerWidget)(self._theme, self.viewport())
+        widget.show_row(message_row)
+        widget.citation_activated.connect(self.citation_activated)
+        widget.link_activated.connect(self.link_activated)
+        widget.retry_requested.connect(self.retry_requested)
+        widget.general_requested.connect(self.general_requested)
+        widget.resized.connect(self._on_widget_resized)
+        self._widgets[row] = widget
+        self._measured[row] = False
+        return widget
+
+    def _update_scroll_bar(self) -> None:
+        """Set range and value from the heights: at the end if it sticks, else so that the anchor stays."""
+        bar = self.verticalScrollBar()
+        tops = self._tops()
+        page = self.viewport().height()
+        bar.setPageStep(page)
+        bar.setRange(0, max(0, tops[-1] + _MARGIN - page))
+        if self._sticks:
+            bar.setValue(bar.maximum())
+        elif self._heights:
+            row, above = self._anchor
+            row = min(row, len(self._heights) - 1)
+            bar.setValue(tops[row] + min(above, self._heights[row]))
+
+    def _tops(self) -> list[int]:
+        """Give the top of every row, and of the end, in pixels of the whole list."""
+        return list(accumulate(self._heights, initial=_MARGIN))
+
+    def _anchor_at(self, value: int) -> tuple[int, int]:
+        top = _MARGIN
+        for row, height in enumerate(self._heights):
+            if top + height > value:
+                return row, value - top
+            top += height
+        return 0, 0
+
+    def _rows_near(self, screens: float) -> list[int]:
+        """Give the rows that are visible or at most so many screens away."""
+        page = self.viewport().height()
+        low = self.verticalScrollBar().value() - screens * page
+        high = self.verticalScrollBar().value() + (1 + screens) * page
+        tops = self._tops()
+        return [
+            row for row, height in enumerate(self._heights) if tops[row] < high and tops[row] + height > low
+        ]
+
+    def _estimate(self, message: ChatMessage) -> int:
+        """Guess a message's height from its length."""
+        width = max(200, min(self.viewport().width() - 2 * _MARGIN, MAX_CONTENT_WIDTH))
+        metrics = self.fontMetrics()
+        per_line = max(20, width // max(1, metrics.averageCharWidth()))
+        n_lines = sum(1 + len(line) // per_line for line in message.text.split("\n"))
+        extra = 34 if message.role == "user" else 60 + 34 * min(4, len(message.citations))
+        return int(n_lines * metrics.lineSpacing() * 1.35) + extra
+
+    # Qt overrides
+
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Measure again where the width changed."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self._measured = [False] * len(self._heights)
+        button = self._jump_button
+        button.move((self.width() - button.width()) // 2, self.height() - button.height() - SPACE_L)
+        button.raise_()
+        self.lay_out()
+
+    def scrollContentsBy(self, dx: int, dy: int, /) -> None:
+        """Do nothing: `lay_out` places the widgets."""
+
+    def wheelEvent(self, event: QWheelEvent, /) -> None:
+        """Scroll by the wheel, wherever the pointer is."""
+        bar: QScrollBar = self.verticalScrollBar()
+        if not event.pixelDelta().isNull():
+            bar.setValue(bar.value() - event.pixelDelta().y())
+        else:
+            bar.setValue(bar.value() - round(event.angleDelta().y() / 120 * 3 * bar.singleStep()))
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        """Scroll by keyboard; Home and End go to the ends."""
+        bar = self.verticalScrollBar()
+        step = {
+            Qt.Key.Key_Up: -bar.singleStep(),
+            Qt.Key.Key_Down: bar.singleStep(),
+            Qt.Key.Key_PageUp: SPACE_XL - bar.pageStep(),
+            Qt.Key.Key_PageDown: bar.pageStep() - SPACE_XL,
+            Qt.Key.Key_Home: -bar.maximum(),
+            Qt.Key.Key_End: bar.maximum(),
+        }.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+            return
+        bar.setValue(bar.value() + step)
