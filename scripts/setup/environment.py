@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.setup import system_libraries
 from scripts.setup.layout import Layout, environment_version
 from scripts.setup.progress import Progress, SetupError
 
@@ -30,24 +30,20 @@ def require_python(version: tuple[int, int] | None = None) -> None:
         )
 
 
-def require_venv_modules(find_spec: object = None) -> None:
-    """Check that this Python can make a virtual environment with pip in it.
-
-    Debian and Ubuntu leave both parts out of their ``python3`` package.
-
-    Args:
-        find_spec: Stands in for ``importlib.util.find_spec`` in tests.
+def require_venv_modules(progress: Progress) -> None:
+    """Make sure that this Python can make a virtual environment with pip in it.
 
     Raises:
-        SetupError: A part is missing, with the command that brings it.
+        SetupError: A part is missing and could not be installed, with the command that brings it.
     """
-    find = find_spec if callable(find_spec) else importlib.util.find_spec
-    missing = [name for name in ("venv", "ensurepip") if find(name) is None]
+    missing = [need for need in system_libraries.VENV_NEEDS if not system_libraries.is_present(need)]
     if missing:
-        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        missing = system_libraries.ensure(missing, progress)
+    if missing:
+        names = " and ".join(need.name for need in missing)
         raise SetupError(
-            f"This Python lacks the module {' and '.join(missing)}, so no environment can be made.",
-            f"On Debian and Ubuntu: sudo apt-get install python{version}-venv. "
+            f"This Python lacks the module {names}, so no environment can be made.",
+            f"On Debian and Ubuntu: sudo apt-get install {missing[0].package}. "
             "Elsewhere: install Python from its usual installer.",
         )
 
@@ -61,7 +57,7 @@ def create_venv(layout: Layout, progress: Progress) -> None:
     version = (sys.version_info[0], sys.version_info[1])
     if layout.python_path.exists() and environment_version(layout.venv_dir) == version:
         return
-    require_venv_modules()
+    require_venv_modules(progress)
     with progress.step(f"Making the environment {layout.venv_dir.name} (Python {version[0]}.{version[1]})"):
         if layout.venv_dir.exists():
             shutil.rmtree(layout.venv_dir)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
+import importlib.util
 import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +22,9 @@ class Need:
     """Something that the system must have.
 
     Attributes:
-        kind: ``library`` (loaded by its file name), ``command`` (found on the PATH) or ``file``.
-        name: The library's file name, the command, or the file's path.
+        kind: ``library`` (loaded by its file name), ``command`` (found on the PATH), ``file``, or
+            ``module`` (of this Python's standard library).
+        name: The library's file name, the command, the file's path or the module.
         package: The Debian package that brings it.
         purpose: What it is for, in words.
     """
@@ -61,7 +65,12 @@ ENGINE_NEEDS = (Need("library", "libgomp.so.1", "libgomp1", "the engine"),)
 COMPILER_NEEDS = (
     Need("command", "g++", "g++", "building the engine"),
     Need("command", "gcc", "gcc", "building the engine"),
-    Need("command", "make", "make", "building the engine"),
+)
+
+# Debian and Ubuntu leave both parts out of their package ``python3``.
+VENV_NEEDS = tuple(
+    Need("module", name, f"python{sys.version_info[0]}.{sys.version_info[1]}-venv", "the environment")
+    for name in ("venv", "ensurepip")
 )
 
 TEST_NEEDS = (
@@ -80,6 +89,9 @@ def is_present(need: Need) -> bool:
         return shutil.which(need.name) is not None
     if need.kind == "file":
         return Path(need.name).exists()
+    if need.kind == "module":
+        importlib.invalidate_caches()  # it may have been installed a moment ago
+        return importlib.util.find_spec(need.name) is not None
     try:
         ctypes.CDLL(need.name)
     except OSError:
@@ -161,7 +173,7 @@ def require_compiler(progress: Progress) -> None:
     system = platform.system()
     if system == "Linux":
         missing = ensure(COMPILER_NEEDS, progress)
-        hint = "Install a C and C++ compiler (Debian and Ubuntu: sudo apt-get install g++ make)."
+        hint = "Install a C and C++ compiler (Debian and Ubuntu: sudo apt-get install g++)."
     elif system == "Darwin":
         missing = [need for need in COMPILER_NEEDS if not is_present(Need("command", "clang++", "", ""))]
         hint = "Install Apple's command line tools: xcode-select --install"

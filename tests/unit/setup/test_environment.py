@@ -26,11 +26,13 @@ def test_an_old_python_is_told_what_to_do() -> None:
     environment.require_python((3, 11))
 
 
-def test_missing_venv_modules_name_the_debian_package() -> None:
+def test_missing_venv_modules_name_the_debian_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment.require_venv_modules(Progress(quiet=True))
+    monkeypatch.setattr("scripts.setup.system_libraries.is_present", lambda need: need.name != "ensurepip")
+    monkeypatch.setattr("scripts.setup.system_libraries.ensure", lambda needs, progress: list(needs))
     with pytest.raises(SetupError, match="lacks the module ensurepip") as caught:
-        environment.require_venv_modules(lambda name: None if name == "ensurepip" else object())
+        environment.require_venv_modules(Progress(quiet=True))
     assert f"apt-get install python{sys.version_info[0]}.{sys.version_info[1]}-venv" in caught.value.hint
-    environment.require_venv_modules(lambda name: object())
 
 
 def make_venv(folder: Path, version: str) -> None:

@@ -77,6 +77,8 @@ def test_presence_is_looked_up_for_real() -> None:
     assert not system_libraries.is_present(Need("command", "no-such-command-here", "", ""))
     assert not system_libraries.is_present(Need("library", "libnosuchthing.so.99", "", ""))
     assert not system_libraries.is_present(Need("file", "/no/such/file", "", ""))
+    assert system_libraries.is_present(Need("module", "venv", "", ""))
+    assert not system_libraries.is_present(Need("module", "no_such_module_here", "", ""))
 
 
 def test_no_compiler_stops_with_the_way_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
