@@ -42,8 +42,10 @@ class EngineInfo(Body):
 class LoadModel(Request[EngineInfo]):
     """Load a GGUF file in place of the present one.
 
-    Errors: `model.not_found`, `model.not_gguf`, `model.truncated`, `model.unsupported`, `model.too_large`,
-    `model.load_failed`.
+    The model that is loaded already from the same unchanged file with the same options is kept.
+
+    Errors: `model.not_found`, `model.unreadable`, `model.not_gguf`, `model.truncated`, `model.damaged`,
+    `model.unsupported`, `model.too_large`, `model.load_failed`.
 
     Attributes:
         context_length: tokens; 0 lets the worker choose from the model and free memory.
@@ -120,7 +122,8 @@ class Generation(Body):
 class Generate(Request[Generation]):
     """Continue a conversation with the loaded model.
 
-    Errors: `model.not_loaded`, `model.changed`, `prompt.too_long`, `prompt.template_failed`, `engine.failed`.
+    Errors: `model.not_loaded`, `model.changed`, `prompt.empty`, `prompt.too_long`, `prompt.template_failed`,
+    `engine.failed`.
 
     Attributes:
         messages: the whole conversation, append-only from turn to turn so that the KV cache is reused.

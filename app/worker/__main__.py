@@ -12,6 +12,7 @@ MODULES = {
     "inference": "app.worker.inference.main",
     "render": "app.worker.render.main",
     "parser": "app.worker.parser.main",
+    "template": "app.worker.inference.template_process",
 }
 
 

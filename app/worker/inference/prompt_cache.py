@@ -1,0 +1,134 @@
+"""Which evaluated tokens the next prompt can reuse; pure.
+
+The engine's cache holds tokens; a conversation is text. After an answer its tokens stand in the cache as the
+model picked them, which need not be how the tokenizer would split the same text. So beside the tokens stand
+marks: pairs of a number of tokens and the number of bytes of prompt text they stand for, one behind each
+evaluated prompt and one behind each generated token. Where the next prompt's text begins with the text up to
+a mark, the tokens up to it are reused as they are and only what follows is tokenized.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PromptPlan:
+    """How to evaluate a prompt.
+
+    Attributes:
+        tokens: all of its tokens.
+        n_reused: tokens at its beginning that are in the cache already; at least one token is left to
+            evaluate.
+    """
+
+    tokens: list[int]
+    n_reused: int
+
+
+class PromptCache:
+    """Mirror of what the engine's KV cache holds.
+
+    Attributes:
+        tokens: the evaluated tokens, in order.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.tokens: list[int] = []
+        self._text = bytearray()
+        self._mark_tokens: list[int] = []
+        self._mark_bytes: list[int] = []
+
+    def clear(self) -> None:
+        """Forget everything: the engine's cache was cleared."""
+        self.keep_first(0)
+
+    def keep_first(self, n_tokens: int) -> None:
+        """Forget what stands behind the first `n_tokens`."""
+        del self.tokens[n_tokens:]
+        n_marks = bisect_right(self._mark_tokens, n_tokens)
+        del self._mark_tokens[n_marks:], self._mark_bytes[n_marks:]
+        del self._text[self._mark_bytes[-1] if n_marks else 0 :]
+
+    def add_prompt_tokens(self, tokens: Sequence[int]) -> None:
+        """Note evaluated tokens of a prompt that is not complete yet."""
+        self.tokens.extend(tokens)
+
+    def mark_prompt(self, text: bytes) -> None:
+        """Note that the tokens stand for exactly this prompt text."""
+        # A lossy tokenizer can give the same tokens for another text: marks that no longer fit go.
+        n_marks = bisect_right(self._mark_bytes, _n_common_bytes(self._text, text))
+        del self._mark_tokens[n_marks:], self._mark_bytes[n_marks:]
+        self._text[:] = text
+        self._mark()
+
+    def add_generated(self, token: int, piece: bytes) -> None:
+        """Note an evaluated token of the answer and its text."""
+        self.tokens.append(token)
+        self._text += piece
+        self._mark()
+
+    def _mark(self) -> None:
+        if not self._mark_tokens or self._mark_tokens[-1] < len(self.tokens):
+            self._mark_tokens.append(len(self.tokens))
+            self._mark_bytes.append(len(self._text))
+
+    def plan(
+        self,
+        prompt: str,
+        tokenize: Callable[[str], list[int]],
+        tokenize_continuation: Callable[[str], list[int]],
+    ) -> PromptPlan:
+        """Choose the tokens of a prompt so that as many as can be are reused.
+
+        Args:
+            prompt: its rendered text.
+            tokenize: gives the tokens of a whole prompt.
+            tokenize_continuation: gives the tokens of a text that follows others.
+        """
+        text = prompt.encode("utf-8", "replace")
+        n_tokens, n_bytes = self._last_mark_within(text)
+        if n_tokens and n_tokens == len(self.tokens):
+            return self._continued(text, n_tokens, n_bytes, tokenize_continuation)
+        fresh = tokenize(prompt)
+        n_common = _n_common(self.tokens, fresh)
+        if n_tokens > n_common:
+            return self._continued(text, n_tokens, n_bytes, tokenize_continuation)
+        return PromptPlan(fresh, min(n_common, len(fresh) - 1))
+
+    def _continued(
+        self, text: bytes, n_tokens: int, n_bytes: int, tokenize: Callable[[str], list[int]]
+    ) -> PromptPlan:
+        tokens = self.tokens[:n_tokens] + tokenize(text[n_bytes:].decode("utf-8", "replace"))
+        return PromptPlan(tokens, min(n_tokens, len(tokens) - 1))
+
+    def _last_mark_within(self, text: bytes) -> tuple[int, int]:
+        """Give the last mark up to which the text begins like the cached one, at a code point's end."""
+        n_same = len(self._text) if text.startswith(self._text) else _n_common_bytes(self._text, text)
+        index = bisect_right(self._mark_bytes, n_same)
+        while index:
+            index -= 1
+            n_bytes = self._mark_bytes[index]
+            if n_bytes == len(text) or text[n_bytes] & 0xC0 != 0x80:
+                return self._mark_tokens[index], n_bytes
+        return 0, 0
+
+
+def _n_common(first: Sequence[int], second: Sequence[int]) -> int:
+    for index, (one, other) in enumerate(zip(first, second, strict=False)):
+        if one != other:
+            return index
+    return min(len(first), len(second))
+
+
+def _n_common_bytes(first: bytes | bytearray, second: bytes) -> int:
+    """Give the length of the common beginning, by halving (slices compare fast, single bytes do not)."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

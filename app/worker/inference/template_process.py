@@ -1,0 +1,138 @@
+"""The process that renders chat templates: a template is a program that came with the model file.
+
+Jinja's sandbox keeps a template from reaching Python, but neither from looping for hours nor from filling the
+memory.
+So templates are rendered here, apart from the engine: each rendering has a deadline kept by a thread that
+needs no interpreter lock (`faulthandler`), and the process has a memory limit where the system offers one.
+Running over either ends this process alone; the inference worker starts another.
+
+It reads requests `template.render` from stdin (`payload`: JSON of the arguments) and answers each with
+`template.rendered` (`payload`: the text) or `template.failed`. The end of stdin ends it.
+"""
+
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import sys
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from jinja2 import Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from app.protocol.envelope import Message, encode, read_message
+
+MAX_OUTPUT_CHARS = 16 * 1024 * 1024
+MAX_GROWTH_BYTES = 384 * 1024 * 1024
+
+
+class _OutputTooLongError(Exception):
+    """The template wrote more than any context holds."""
+
+
+def main(_argv: list[str]) -> int:
+    """Serve until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl+C is for whoever started us
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _limit_resources()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
+        while (message := read_message(sys.stdin.buffer)) is not None:
+            faulthandler.dump_traceback_later(float(message.body["deadline_s"]), exit=True, file=nowhere)
+            reply = _rendered(message)
+            faulthandler.cancel_dump_traceback_later()
+            output.write(encode(reply))
+            output.flush()
+    return 0
+
+
+def _limit_resources() -> None:
+    """Keep a hostile template from taking the machine's memory or writing core files (not on Windows)."""
+    if sys.platform == "win32":
+        return
+    import resource  # POSIX only
+
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+            present = int(file.read().split()[0]) * resource.getpagesize()
+        limit = present + MAX_GROWTH_BYTES
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _rendered(message: Message) -> Message:
+    try:
+        text = render(**json.loads(message.payload))
+        return Message("template.rendered", payload=text.encode("utf-8", "replace"))
+    except TemplateError as error:
+        kind = "refused" if isinstance(error, TemplateRefusedError) else "broken"
+        return Message("template.failed", {"kind": kind, "error": type(error).__name__})
+    except (_OutputTooLongError, MemoryError, RecursionError, OverflowError) as error:
+        return Message("template.failed", {"kind": "limit", "error": type(error).__name__})
+    except Exception as error:  # the border to foreign code: a template can raise anything Python can
+        return Message("template.failed", {"kind": "broken", "error": type(error).__name__})
+
+
+def render(source: str, messages: list[dict[str, str]], day: str, bos_token: str, eos_token: str) -> str:
+    """Render one conversation, ending where the assistant's turn begins.
+
+    Args:
+        source: the template.
+        messages: turns of `role` and `content`.
+        day: ISO date that `strftime_now` gives; the time of day is midnight, so that a conversation's prompt
+            does not change from turn to turn.
+        bos_token: text of the model's token that begins a text.
+        eos_token: text of the one that ends it.
+
+    Raises:
+        TemplateRefusedError: the template called `raise_exception`.
+        TemplateError: the template is wrong.
+    """
+    template = _compiled(source, day)
+    parts: list[str] = []
+    n_chars = 0
+    stream = template.generate(
+        messages=messages,
+        bos_token=bos_token,
+        eos_token=eos_token,
+        add_generation_prompt=True,
+        tools=None,
+        documents=None,
+        enable_thinking=False,
+    )
+    for part in stream:
+        parts.append(part)
+        n_chars += len(part)
+        if n_chars > MAX_OUTPUT_CHARS:
+            raise _OutputTooLongError
+    return "".join(parts)
+
+
+class TemplateRefusedError(TemplateError):
+    """The template called `raise_exception`: it does not take such a conversation."""
+
+
+@lru_cache(maxsize=4)
+def _compiled(source: str, day: str) -> Template:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    today = datetime.fromisoformat(day)
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise_exception
+    environment.globals["strftime_now"] = today.strftime
+    return environment.from_string(source)
+
+
+def _raise_exception(text: object = "") -> NoReturn:
+    raise TemplateRefusedError(str(text)[:200])
+
+
+def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **_options: Any) -> str:
+    """Write JSON without escaping for HTML, as chat templates expect."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)

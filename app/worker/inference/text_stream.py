@@ -1,0 +1,58 @@
+"""From the bytes of tokens to text that can be shown: whole code points, nothing of a stop string."""
+
+import codecs
+from collections.abc import Sequence
+
+
+class TextStream:
+    """Decodes the bytes of one answer as they come.
+
+    Attributes:
+        stopped: a stop string was met; it and what follows are left out.
+    """
+
+    def __init__(self, stop: Sequence[str] = ()) -> None:
+        """Take the stop strings; empty ones are ignored."""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stop = tuple(text for text in stop if text)
+        self._held = ""
+        self._parts: list[str] = []
+        self.stopped = False
+
+    @property
+    def text(self) -> str:
+        """All text given out so far."""
+        return "".join(self._parts)
+
+    def feed(self, piece: bytes) -> str:
+        """Take a token's bytes; give the text that is certain now (maybe none)."""
+        if self.stopped:
+            return ""
+        text = self._held + self._decoder.decode(piece)
+        if not self._stop:
+            return self._give(text)
+        end = min((at for stop in self._stop if (at := text.find(stop)) >= 0), default=-1)
+        if end >= 0:
+            self.stopped, self._held = True, ""
+            return self._give(text[:end])
+        n_held = max(_n_begun(text, stop) for stop in self._stop)
+        self._held = text[len(text) - n_held :]
+        return self._give(text[: len(text) - n_held])
+
+    def finish(self) -> str:
+        """Give what was held back; a code point cut short by the end is left out."""
+        held, self._held = self._held, ""
+        return "" if self.stopped else self._give(held)
+
+    def _give(self, text: str) -> str:
+        if text:
+            self._parts.append(text)
+        return text
+
+
+def _n_begun(text: str, stop: str) -> int:
+    """Give how many characters at the end of the text could be the beginning of the stop string."""
+    for n in range(min(len(stop) - 1, len(text)), 0, -1):
+        if text.endswith(stop[:n]):
+            return n
+    return 0

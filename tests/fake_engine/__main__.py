@@ -1,0 +1,5 @@
+"""Entry: `python -m tests.fake_engine`."""
+
+from tests.fake_engine.process import main
+
+main()
