@@ -134,7 +134,8 @@ class WorkerProcess:
         try:
             await asyncio.wait([reading, *others], return_when=asyncio.FIRST_COMPLETED)
             if self._process.returncode is not None:
-                # What it said before it died still counts (but a child of its may hold the pipe open).
+                self.kill()  # its children, which hold its pipes open
+                # What it said before it died still counts.
                 await asyncio.wait([reading], timeout=_LAST_WORDS_S)
             return await self.end()
         finally:
