@@ -12,9 +12,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import venv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TextIO
 
 from scripts.setup.environment import last_line, pip
 from scripts.setup.layout import Layout
@@ -38,6 +40,9 @@ _WINDOWS_FEATURES = {"sse4_2": 38, "avx": 39, "avx2": 40, "fma": 40, "f16c": 40,
 # Read by CMake right after llama.cpp's own project() line: its chat tools are not part of the wheel,
 # and leaving them out saves two fifths of the time to compile.
 _BUILD_OPTIONS = "set(LLAMA_BUILD_COMMON OFF)\n"
+
+SECONDS_BETWEEN_LINES = 15
+_NINJA_STEP = re.compile(r"\s*\[(\d+)/(\d+)\]")
 
 _SELF_TEST = """
 import sys
@@ -115,17 +120,44 @@ def built_wheel(layout: Layout, progress: Progress) -> Path:
         return wheel_path
     require_compiler(progress)
     wheel_dir.parent.mkdir(parents=True, exist_ok=True)
+    log_path = wheel_dir.parent / "build.log"
     with (
         progress.step("Compiling the engine llama.cpp for this machine (once; some minutes)"),
         tempfile.TemporaryDirectory(prefix="build-", dir=wheel_dir.parent) as temporary,
+        log_path.open("w", encoding="utf-8") as log,
     ):
-        wheel_path = _compile(layout, Path(temporary))
+        try:
+            wheel_path = _compile(layout, Path(temporary), CompileProgress(progress, log))
+        except SetupError as error:
+            raise SetupError(error.message, f"The compiler's messages are in {log_path}.") from error
         wheel_dir.mkdir(exist_ok=True)
         # One rename: another clone sees the wheel whole or not at all.
         return wheel_path.replace(wheel_dir / wheel_path.name)
 
 
-def _compile(layout: Layout, work_dir: Path) -> Path:
+class CompileProgress:
+    """Turn the compiler's output into a line in words now and then.
+
+    A silent step of some minutes looks like one that hangs.
+    """
+
+    def __init__(self, progress: Progress, log: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        """Print to ``progress``, at most every 15 seconds by ``clock``, and every line to ``log``."""
+        self._progress = progress
+        self._log = log
+        self._clock = clock
+        self._last = clock()
+
+    def read(self, line: str) -> None:
+        """Take one line of output."""
+        self._log.write(line)
+        found = _NINJA_STEP.match(line)
+        if found and self._clock() - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = self._clock()
+            self._progress.say(f"    compiled {found[1]} of {found[2]} parts")
+
+
+def _compile(layout: Layout, work_dir: Path, progress: CompileProgress) -> Path:
     """Compile in a throw-away environment that holds the pinned tools; return the wheel's path."""
     tools_dir = work_dir / "tools"
     venv.create(tools_dir, with_pip=True, symlinks=os.name != "nt")
@@ -153,7 +185,7 @@ def _compile(layout: Layout, work_dir: Path) -> Path:
     ]
     arguments += ["--no-binary", "llama-cpp-python", "--wheel-dir", str(work_dir / "out")]
     arguments += ["-r", str(layout.requirements_dir / "engine.txt")]
-    pip(python_path, arguments, "Compiling the engine", environment)
+    pip(python_path, arguments, "Compiling the engine", environment, progress.read)
     return next((work_dir / "out").glob("*.whl"))
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from scripts.setup import system_libraries
@@ -82,35 +82,52 @@ def pip_error(output: str) -> str:
     return errors[-1].removeprefix("ERROR:").strip() if errors else last_line(output)
 
 
-def pip(python: Path, arguments: Sequence[str], what: str, environment: dict[str, str] | None = None) -> None:
-    """Run pip quietly.
+def pip(
+    python: Path,
+    arguments: Sequence[str],
+    what: str,
+    environment: Mapping[str, str] | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> None:
+    """Run pip and show nothing of its output.
 
     Args:
         python: The interpreter whose pip is meant.
         arguments: What follows ``pip``.
         what: What is being done, for the message.
         environment: Variables on top of this process's.
+        on_line: Called with each line of output as it comes.
 
     Raises:
         SetupError: pip failed, with its reason.
     """
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
-    result = subprocess.run(
+    lines: list[str] = []
+    with subprocess.Popen(
         command,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        env={**os.environ, **(environment or {})},
-    )
-    if result.returncode == 0:
-        return
-    output = result.stdout + result.stderr
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **(environment or {})},
+    ) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if on_line is not None:
+                on_line(line)
+    if process.returncode != 0:
+        raise _pip_failure("".join(lines), what)
+
+
+def _pip_failure(output: str, what: str) -> SetupError:
+    """Return pip's failure in words."""
     if "DO NOT MATCH THE HASHES" in output:
-        raise SetupError(
+        return SetupError(
             f"{what} failed: a downloaded package is not the one that was expected (its sha256 differs).",
             "Check which package index pip is configured for; nothing was installed.",
         )
-    raise SetupError(
+    return SetupError(
         f"{what} failed: {pip_error(output)}",
         "Check the network connection, the package index that pip is configured for, and free disk space.",
     )

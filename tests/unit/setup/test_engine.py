@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -32,6 +33,25 @@ def test_flags_are_read_from_cpuinfo() -> None:
     assert engine._linux_flags("Features\t: neon\n") == set()
 
 
+def test_compiling_says_how_far_it_is_now_and_then() -> None:
+    stream, log, now = io.StringIO(), io.StringIO(), [0.0]
+    progress = engine.CompileProgress(Progress(stream), log, lambda: now[0])
+    for seconds, line in (
+        (1, "[1/136] c++"),
+        (16, "  [20/136] c++"),
+        (17, "[21/136]"),
+        (40, "cmake says"),
+        (41, "[90/136]"),
+    ):
+        now[0] = seconds
+        progress.read(line)
+    assert "cmake says" in log.getvalue()
+    assert stream.getvalue().split("\n")[:2] == [
+        "    compiled 20 of 136 parts",
+        "    compiled 90 of 136 parts",
+    ]
+
+
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     requirements_dir = tmp_path / "requirements"
@@ -58,6 +78,21 @@ def test_a_cached_wheel_is_not_compiled_again(layout: Layout, monkeypatch: pytes
     wheel_path.touch()
     monkeypatch.setattr(engine, "require_compiler", lambda progress: pytest.fail("compiled again"))
     assert engine.built_wheel(layout, Progress(quiet=True)) == wheel_path
+
+
+def test_a_failed_compilation_names_the_log(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(layout: Layout, work_dir: Path, progress: engine.CompileProgress) -> Path:
+        progress.read("fatal error: no space left\n")
+        raise SetupError("Compiling the engine failed")
+
+    monkeypatch.setattr(engine, "require_compiler", lambda progress: None)
+    monkeypatch.setattr(engine, "_compile", fail)
+    with pytest.raises(SetupError, match="Compiling the engine failed") as caught:
+        engine.built_wheel(layout, Progress(quiet=True))
+    log_path = layout.cache_dir / "wheels" / "build.log"
+    assert str(log_path) in caught.value.hint
+    assert "no space left" in log_path.read_text(encoding="utf-8")
+    assert [path.name for path in log_path.parent.iterdir()] == ["build.log"]
 
 
 def test_a_wheel_that_fails_its_test_is_thrown_away(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
