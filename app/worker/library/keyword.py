@@ -1,0 +1,168 @@
+"""Keyword search over FTS5: what is indexed, how a question becomes a query, BM25 scores.
+
+Chinese, Japanese, Korean and Thai are written without spaces, so their runs are indexed as overlapping pairs of
+characters; everything else is folded and stemmed by FTS5's own tokenizer (`porter unicode61`).
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import apsw
+
+_RUN = re.compile(
+    "[\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f]+"
+)
+_TOKENIZER_ARGUMENTS = ["unicode61", "remove_diacritics", "2"]
+_MAX_TERMS = 64
+_HEADING_WEIGHT, _BODY_WEIGHT = 1.0, 1.0
+
+COMMON_TERM_MIN_CHUNKS = 30_000
+"""Above this many chunks, terms that stand in more than COMMON_TERM_SHARE of them are left out of a query."""
+COMMON_TERM_SHARE = 0.05
+_MIN_RARE_TERMS = 2
+
+_QUESTION_WORDS = """
+    a about an and are as at be by can could did do does for from had has have how i in into is it its me of on or
+    that the their there these they this those to was were what when where which who whom whose why will with would
+    you your der die das den dem des ein eine einen einem einer eines und oder ist sind war waren wird werden wurde
+    wurden hat haben hatte hatten was wer wen wem wie wo wann warum welche welcher welches welchen wieso von vom zu
+    zum zur mit im in an am auf für aus bei nach über um es er sie wir ihr el la los las un una unos unas y o es son
+    fue fueron era eran ha han había qué quién quiénes cuál cuáles cómo cuándo dónde cuánto cuántos cuántas por para
+    con de del al en se su sus lo que le les des du une et ou est sont été était qui quoi quel quelle quels quelles
+    où quand comment pourquoi dans sur au aux ce cette ces
+"""
+QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
+"""Words that carry the grammar of a question, in English, German, Spanish and French."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word of a question.
+
+    Attributes:
+        word: as typed; what FTS5 is asked for.
+        stem: as it stands in the index.
+        is_prefix: a single character of a script without spaces: found at the start of a pair.
+    """
+
+    word: str
+    stem: str
+    is_prefix: bool = False
+
+
+@dataclass(frozen=True)
+class WeighedTerm:
+    """A term and how many chunks it stands in."""
+
+    term: Term
+    n_chunks: int
+
+
+def index_text(text: str) -> str:
+    """Give the text as it is indexed: runs of scripts without spaces become pairs of characters."""
+    return _RUN.sub(_pairs, text)
+
+
+def _pairs(match: re.Match[str]) -> str:
+    run = match.group()
+    if len(run) == 1:
+        return f" {run} "
+    return f" {' '.join(run[i : i + 2] for i in range(len(run) - 1))} "
+
+
+class Stemmer:
+    """FTS5's tokenizer, so that a term here is a term in the index; of one connection, one thread at a time."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        """Take the tokenizer from a connection."""
+        self._tokenizer = connection.fts5_tokenizer("porter", _TOKENIZER_ARGUMENTS)
+
+    def stems(self, text: str) -> list[str]:
+        """Give the stems of a text in order."""
+        data = index_text(text).encode("utf-8", "replace")
+        return list(
+            self._tokenizer(
+                data, apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False
+            )
+        )
+
+    def terms(self, question: str) -> list[Term]:
+        """Give the distinct terms of a question in order; grammatical words only where there is nothing else."""
+        data = index_text(question).encode("utf-8", "replace")
+        found: dict[str, Term] = {}
+        for start, end, stem in self._tokenizer(
+            data, apsw.FTS5_TOKENIZE_QUERY, None, include_colocated=False
+        ):
+            word = data[start:end].decode("utf-8", "replace")
+            single = len(word) == 1 and _RUN.fullmatch(word) is not None
+            found.setdefault(stem, Term(word, stem, single))
+        telling = [term for term in found.values() if term.word.casefold() not in QUESTION_WORDS]
+        return (telling or list(found.values()))[:_MAX_TERMS]
+
+
+def weigh(connection: apsw.Connection, terms: Iterable[Term]) -> list[WeighedTerm]:
+    """Look up in how many chunks each term stands."""
+    weighed = []
+    for term in terms:
+        if term.is_prefix:
+            sql = "SELECT coalesce(max(doc), 0) FROM keyword_terms WHERE term >= ?1 AND term < ?1 || char(1114111)"
+        else:
+            sql = "SELECT coalesce(max(doc), 0) FROM keyword_terms WHERE term = ?1"
+        ((n_chunks,),) = connection.execute(sql, (term.stem,)).fetchall()
+        weighed.append(WeighedTerm(term, n_chunks))
+    return weighed
+
+
+def without_common(terms: list[WeighedTerm], n_chunks: int) -> list[WeighedTerm]:
+    """Leave out terms that are everywhere in a large library, if two rarer ones remain.
+
+    Source: design section 5.5; a term of 5 % of a million chunks costs more time than it tells.
+    """
+    if n_chunks <= COMMON_TERM_MIN_CHUNKS:
+        return terms
+    rare = [item for item in terms if item.n_chunks <= COMMON_TERM_SHARE * n_chunks]
+    present = [item for item in rare if item.n_chunks]
+    return rare if len(present) >= _MIN_RARE_TERMS else terms
+
+
+def match_expression(terms: Iterable[Term]) -> str:
+    """Give the FTS5 query that finds any of the terms; empty where there is none."""
+    quoted = []
+    for term in terms:
+        escaped = term.word.replace('"', '""')
+        quoted.append(f'"{escaped}"{"*" if term.is_prefix else ""}')
+    return " OR ".join(quoted)
+
+
+def search_keywords(
+    connection: apsw.Connection,
+    terms: Iterable[Term],
+    limit: int,
+    document_ids: Collection[int] | None = None,
+) -> list[tuple[int, float]]:
+    """Give (chunk_id, BM25 score, larger is better) of the best chunks.
+
+    Args:
+        connection: for reading.
+        terms: any of them may stand in a chunk.
+        limit: most results.
+        document_ids: only chunks of these documents; None for all.
+    """
+    expression = match_expression(terms)
+    if not expression or (document_ids is not None and not document_ids):
+        return []
+    condition = ""
+    arguments: list[str | int] = [expression, f"bm25({_HEADING_WEIGHT}, {_BODY_WEIGHT})"]
+    if document_ids is not None:
+        # Source of the shift: app.worker.library.schema.ORDINAL_BITS.
+        condition = "AND (rowid >> 20) IN (SELECT value FROM json_each(?))"
+        arguments.append(json.dumps(list(document_ids)))
+    rows = connection.execute(
+        f"SELECT rowid, -rank FROM keywords WHERE keywords MATCH ? AND rank MATCH ? {condition} "  # noqa: S608
+        "ORDER BY rank LIMIT ?",
+        (*arguments, limit),
+    ).fetchall()
+    return [(int(chunk), float(score)) for chunk, score in rows]
