@@ -10,7 +10,7 @@ import apsw
 
 from app.core.errors import AppError, StorageError
 from app.protocol.library import FINAL_STATES, FileState
-from app.worker.library.database import Database, translated
+from app.worker.library.database import Database
 from app.worker.library.file_store import FileStore, NewFile
 from app.worker.library.sources import normal_path, walk
 from app.worker.library.waiting import Waiter, Waiters
@@ -69,12 +69,9 @@ class Adder:
 
     def start(self) -> None:
         """Take up what an earlier run left, and begin."""
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT id, path, collection_id FROM pending_paths ORDER BY id"
-            )
-            for pending_id, path, collection_id in rows:
-                self._queue.append(Addition(collection_id, [(pending_id, path)], None))
+        rows = self._database.rows("SELECT id, path, collection_id FROM pending_paths ORDER BY id")
+        for pending_id, path, collection_id in rows:
+            self._queue.append(Addition(collection_id, [(pending_id, path)], None))
         self._thread.start()
 
     def stop(self) -> None:
@@ -135,7 +132,7 @@ class Adder:
             return None if self._stopped else self._queue[0]
 
     def _register(self, addition: Addition) -> None:
-        """Register everything below the paths; done again after an interruption, it finds what it did before."""
+        """Register everything below the paths; done again, it finds what it did before."""
         for pending_id, path in addition.paths:
             found = walk(path, self._data_dir, lambda: self._stopped)
             while batch := list(islice(found, _BATCH)):

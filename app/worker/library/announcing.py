@@ -19,10 +19,10 @@ _STATUS_EVERY_TURNS = 5
 
 
 class Announcer:
-    """Sends FileChanged, FilesRemoved, CollectionsChanged, LibraryStatus and Notice events from a thread of its own.
+    """Sends FileChanged, FilesRemoved, CollectionsChanged, LibraryStatus and Notice events; a thread.
 
-    A change is only marked; what is sent is the state at the time of sending, so a burst of changes of one file
-    becomes one event.
+    A change is only marked; what is sent is the state at the time of sending, so a burst of changes of one
+    file becomes one event.
     """
 
     def __init__(

@@ -6,15 +6,13 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from app.worker.library.database import Database, translated
+from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore
 from app.worker.library.embedding import Vectors
 from app.worker.library.schema import ORDINAL_BITS, chunk_id
 from app.worker.library.vectors import VectorMatrix
 
 log = logging.getLogger(__name__)
-
-_LOAD_ROWS = 4096
 
 
 class Catalogue:
@@ -38,29 +36,18 @@ class Catalogue:
     def load(self, model_id: int) -> None:
         """Read the vectors of all live documents. Runs once, before any vector is added."""
         try:
-            ids: list[int] = []
-            vectors: list[bytes] = []
-            with translated():
-                rows = self._database.reader().execute(
-                    "SELECT e.document_id, e.ordinal, e.vector FROM embeddings e WHERE e.model_id = ?"
-                    " AND e.document_id IN (SELECT id FROM documents WHERE stage = 'live')",
-                    (model_id,),
+            for document_id in self._documents.live_ids():
+                rows = self._database.rows(
+                    "SELECT ordinal, vector FROM embeddings WHERE document_id = ? AND model_id = ?",
+                    (document_id, model_id),
                 )
-                for document_id, ordinal, vector in rows:
-                    ids.append(chunk_id(document_id, ordinal))
-                    vectors.append(vector)
-                    if len(ids) == _LOAD_ROWS:
-                        self._add(ids, vectors)
-                        ids, vectors = [], []
-            self._add(ids, vectors)
+                if rows:
+                    array = np.frombuffer(b"".join(row[1] for row in rows), "<f2").astype(np.float32)
+                    ids = [chunk_id(document_id, row[0]) for row in rows]
+                    self.add_vectors(ids, array.reshape(len(ids), self.matrix.dim))
         finally:
             self.loaded.set()
         log.info("%d vectors are in memory", len(self.matrix))
-
-    def _add(self, ids: Sequence[int], vectors: Sequence[bytes]) -> None:
-        if ids:
-            array = np.frombuffer(b"".join(vectors), "<f2").reshape(len(ids), self.matrix.dim)
-            self.add_vectors(ids, array.astype(np.float32))
 
     def add_vectors(self, ids: Sequence[int], vectors: Vectors) -> None:
         """Take vectors that were committed just now; those of documents removed meanwhile are dropped."""

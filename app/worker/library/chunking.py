@@ -1,7 +1,7 @@
 """Cut a document into chunks: whole sentences packed to about 128 tokens, never across a heading.
 
-Measured choice (docs/decisions, design section 6): 128 tokens without overlap found more than longer or overlapping
-chunks. A chunk goes over a page's end only where a sentence does.
+Measured choice (docs/decisions, design section 6): 128 tokens without overlap found more than longer or
+overlapping chunks. A chunk goes over a page's end only where a sentence does.
 """
 
 import bisect
@@ -25,7 +25,7 @@ class TokenCounter(Protocol):
         """Give the number of tokens of each text, without the model's start and end marks."""
 
     def cuts(self, text: str, n_tokens: int) -> list[int]:
-        """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end, the last one included."""
+        """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end."""
 
 
 @dataclass(frozen=True)

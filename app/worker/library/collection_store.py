@@ -7,7 +7,7 @@ import apsw
 
 from app.core.errors import NotFoundError, UsageError
 from app.protocol.library import Collection
-from app.worker.library.database import Database, translated
+from app.worker.library.database import Database
 
 _MAX_NAME_CHARS = 100
 _SELECT = """
@@ -21,16 +21,14 @@ class CollectionStore:
     def __init__(self, database: Database) -> None:
         """Take the database and remember the default collection."""
         self._database = database
-        with translated():
-            row = database.reader().execute("SELECT id FROM collections WHERE is_default").fetchone()
+        row = database.row("SELECT id FROM collections WHERE is_default")
         assert row is not None  # the first migration makes it
         self.default_id = int(row[0])
 
     def all(self) -> tuple[Collection, ...]:
         """Give all collections, the default one first, then by name."""
-        with translated():
-            rows = self._database.reader().execute(f"{_SELECT} ORDER BY c.is_default DESC, c.name_key, c.id")
-            return tuple(Collection(id=row[0], name=row[1], n_files=row[2]) for row in rows)
+        rows = self._database.rows(f"{_SELECT} ORDER BY c.is_default DESC, c.name_key, c.id")
+        return tuple(Collection(id=row[0], name=row[1], n_files=row[2]) for row in rows)
 
     def get(self, collection_id: int) -> Collection:
         """Give one collection.
@@ -38,20 +36,14 @@ class CollectionStore:
         Raises:
             NotFoundError: `collection.not_found`.
         """
-        with translated():
-            row = self._database.reader().execute(f"{_SELECT} WHERE c.id = ?", (collection_id,)).fetchone()
+        row = self._database.row(f"{_SELECT} WHERE c.id = ?", (collection_id,))
         if row is None:
             raise _not_found()
         return Collection(id=row[0], name=row[1], n_files=row[2])
 
     def find(self, name: str) -> int | None:
         """Give the id of the collection of that name, without regard to case; None where there is none."""
-        with translated():
-            row = (
-                self._database.reader()
-                .execute("SELECT id FROM collections WHERE name_key = ?", (name_key(name),))
-                .fetchone()
-            )
+        row = self._database.row("SELECT id FROM collections WHERE name_key = ?", (name_key(name),))
         return None if row is None else int(row[0])
 
     def named(self, name: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.protocol.library import FileState
-from app.worker.library.database import Database
+from app.worker.library.database import Database, fetch
 from app.worker.library.reading import CRASHED, MAX_CRASHES
 from app.worker.library.vectorizing import give_up_embedding
 
@@ -56,8 +56,8 @@ def quarantine(database: Database, mark: CrashMark) -> None:
                 " AND id = (SELECT value FROM meta WHERE key = 'reading')"
             )
         connection.execute(
-            "UPDATE locations SET state = ?, reason_code = ?, reason = ?, hint = ?, seconds = 0, attempts = 0,"
-            " crashes = 0 WHERE state = 'queued' AND (crashes >= ? OR attempts >= ?)",
+            "UPDATE locations SET state = ?, reason_code = ?, reason = ?, hint = ?, seconds = 0,"
+            " attempts = 0, crashes = 0 WHERE state = 'queued' AND (crashes >= ? OR attempts >= ?)",
             (
                 str(FileState.FAILED),
                 CRASHED.code,
@@ -71,9 +71,10 @@ def quarantine(database: Database, mark: CrashMark) -> None:
             log.warning("%d files were given up after crashes", connection.changes())
         if not mark.blames("vectorizing"):
             connection.execute("UPDATE documents SET embed_attempts = 0 WHERE embed_attempts > 0")
-        rows = connection.execute(
+        rows = fetch(
+            connection,
             "SELECT id FROM documents WHERE stage = 'live' AND state = 'embedding' AND embed_attempts >= ?",
             (MAX_CRASHES,),
-        ).fetchall()
+        )
         for (document_id,) in rows:
             give_up_embedding(connection, document_id, GIVEN_UP_CODE, GIVEN_UP_REASON, GIVEN_UP_HINT)

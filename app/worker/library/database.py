@@ -11,8 +11,9 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -20,6 +21,7 @@ from app.core.errors import StorageError
 
 log = logging.getLogger(__name__)
 
+Arguments = Sequence[Any] | Mapping[str, Any]
 _USER_VERSION = struct.Struct(">60xI")
 _WRITE_WAIT_MS = 10_000
 _FULL_ERRNOS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -42,8 +44,8 @@ class Database:
             backups_dir: where a copy goes before an existing file is migrated.
 
         Raises:
-            StorageError: the file is damaged, cannot be written, or was written by a newer version; then nothing
-                was changed.
+            StorageError: the file is damaged, cannot be written, or was written by a newer version; then
+                nothing was changed.
         """
         self.path = path
         self._lock = threading.RLock()
@@ -65,16 +67,17 @@ class Database:
         with self._connections_lock:
             connections, self._connections = self._connections, []
         for connection in reversed(connections):
-            # A thread that is still inside a statement keeps its connection; the log is folded at the next start.
+            # A thread that is still inside a statement keeps its connection; the log is folded at the next
+            # start.
             with contextlib.suppress(apsw.Error):
                 connection.close()
 
     @contextlib.contextmanager
     def write(self, *, durable: bool = True) -> Iterator[apsw.Connection]:
-        """Give the writing connection inside a transaction: committed at the end, rolled back on any exception.
+        """Give the writing connection inside a transaction: committed at its end, or rolled back.
 
-        Nested use joins the outer transaction. With `durable` the commit reaches the disk before this returns;
-        without, it survives the death of the process but perhaps not that of the machine.
+        Nested use joins the outer transaction. With `durable` the commit reaches the disk before this
+        returns; without, it survives the death of the process but perhaps not that of the machine.
 
         Raises:
             StorageError: the transaction could not be written; nothing of it is kept.
@@ -104,6 +107,26 @@ class Database:
             self._local.connection = connection
         return connection
 
+    def rows(self, sql: str, arguments: Arguments = ()) -> list[tuple[Any, ...]]:
+        """Run a reading statement on this thread's connection and give all of its rows.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        connection = self.reader()
+        with translated():
+            return connection.execute(sql, arguments).fetchall()
+
+    def row(self, sql: str, arguments: Arguments = ()) -> tuple[Any, ...] | None:
+        """Give the first row of a reading statement, or None. Raises as `rows`."""
+        found = self.rows(sql, arguments)
+        return found[0] if found else None
+
+    def value(self, sql: str, arguments: Arguments = ()) -> Any:
+        """Give the one value of a reading statement that has one row. Raises as `rows`."""
+        ((value,),) = self.rows(sql, arguments)
+        return value
+
     def checkpoint(self) -> None:
         """Fold the log into the file and empty it, as far as readers allow."""
         with translated(), self._lock:
@@ -117,7 +140,8 @@ class Database:
         connection.set_busy_timeout(_WRITE_WAIT_MS)
         connection.execute(
             "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-            "PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY"
+            "PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA cache_size=-16384;"
+            "PRAGMA temp_store=MEMORY"
         )
         return connection
 
@@ -175,6 +199,11 @@ def backup(source: apsw.Connection, backups_dir: Path, stem: str) -> Path:
     return target
 
 
+def fetch(connection: apsw.Connection, sql: str, arguments: Arguments = ()) -> list[tuple[Any, ...]]:
+    """Give all rows of a statement run inside a transaction."""
+    return connection.execute(sql, arguments).fetchall()
+
+
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Turn errors of SQLite and of the file system into StorageError."""
@@ -186,7 +215,7 @@ def translated() -> Iterator[None]:
         raise StorageError(
             "storage.damaged",
             "The library's database is damaged.",
-            "A copy from before may stand in the folder `backups` of the data folder; `h2ogpt doctor` says more.",
+            "A copy from before may stand in `backups` in the data folder; `h2ogpt doctor` says more.",
         ) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
         raise StorageError(
@@ -226,7 +255,7 @@ def _io_error(error: apsw.IOError) -> StorageError:
 
 
 def _version_in_file(path: Path) -> int:
-    """Read the schema version from the file's header, without opening it as a database (which would write)."""
+    """Read the schema version from the file's header; opening it as a database would write."""
     try:
         with path.open("rb") as file:
             header = file.read(_USER_VERSION.size)

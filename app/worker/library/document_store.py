@@ -77,14 +77,9 @@ class DocumentStore:
 
     def find_live(self, content_hash: bytes) -> int | None:
         """Give the document of this content; None where it was not read yet."""
-        with translated():
-            row = (
-                self._database.reader()
-                .execute(
-                    "SELECT id FROM documents WHERE content_hash = ? AND stage = 'live'", (content_hash,)
-                )
-                .fetchone()
-            )
+        row = self._database.row(
+            "SELECT id FROM documents WHERE content_hash = ? AND stage = 'live'", (content_hash,)
+        )
         return None if row is None else int(row[0])
 
     def store(
@@ -95,8 +90,8 @@ class DocumentStore:
     ) -> int | None:
         """Write a document so that it becomes visible whole, in one transaction.
 
-        A small one is one transaction altogether. A large one is prepared unseen in several, so that others can
-        write in between; a preparation that never ended is deleted at the next start.
+        A small one is one transaction altogether. A large one is prepared unseen in several, so that others
+        can write in between; a preparation that never ended is deleted at the next start.
 
         Args:
             document: what to write.
@@ -136,12 +131,7 @@ class DocumentStore:
         """Delete discarded documents in small steps; give whether any was deleted."""
         found = False
         while not stopping():
-            with translated():
-                row = (
-                    self._database.reader()
-                    .execute("SELECT id FROM documents WHERE stage = 'discarded' LIMIT 1")
-                    .fetchone()
-                )
+            row = self._database.row("SELECT id FROM documents WHERE stage = 'discarded' LIMIT 1")
             if row is None:
                 break
             found = True
@@ -200,56 +190,48 @@ class DocumentStore:
         Raises:
             NotFoundError: `document.not_found`.
         """
-        with translated():
-            row = (
-                self._database.reader()
-                .execute(
-                    "SELECT id, title, format, n_chars, content_hash, state FROM documents"
-                    " WHERE id = ? AND stage = 'live'",
-                    (document_id,),
-                )
-                .fetchone()
-            )
+        row = self._database.row(
+            "SELECT id, title, format, n_chars, content_hash, state FROM documents"
+            " WHERE id = ? AND stage = 'live'",
+            (document_id,),
+        )
         if row is None:
             raise NotFoundError(
                 "document.not_found",
                 "This document is not in the library any more.",
                 "It was removed, or its file was changed and read again.",
             )
-        return DocumentRow(*row[:-1], state=FileState(row[-1]))
+        return DocumentRow(row[0], row[1], row[2], row[3], row[4], FileState(row[5]))
 
     def pages(self, document_id: int) -> tuple[PageRange, ...]:
         """Give the pages of a document; empty where its format has none."""
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT page, char_start, char_end, width, height FROM pages WHERE document_id = ? ORDER BY page",
-                (document_id,),
-            )
-            return tuple(
-                PageRange(page=row[0], char_start=row[1], char_end=row[2], width=row[3], height=row[4])
-                for row in rows
-            )
+        rows = self._database.rows(
+            "SELECT page, char_start, char_end, width, height FROM pages WHERE document_id = ? ORDER BY page",
+            (document_id,),
+        )
+        return tuple(
+            PageRange(page=row[0], char_start=row[1], char_end=row[2], width=row[3], height=row[4])
+            for row in rows
+        )
 
     def outline(self, document_id: int) -> tuple[Heading, ...]:
         """Give the headings of a document in text order."""
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT title, level, char_start FROM headings WHERE document_id = ? ORDER BY ordinal",
-                (document_id,),
-            )
-            return tuple(Heading(title=row[0], level=row[1], char_start=row[2]) for row in rows)
+        rows = self._database.rows(
+            "SELECT title, level, char_start FROM headings WHERE document_id = ? ORDER BY ordinal",
+            (document_id,),
+        )
+        return tuple(Heading(title=row[0], level=row[1], char_start=row[2]) for row in rows)
 
     def text(self, document_id: int, start: int = 0, end: int | None = None) -> str:
         """Give the slice `[start, end)` of the stored text, cut at its ends; the whole of it by default."""
         stop = (1 << 62) if end is None else end
         first = max(0, start) // SEGMENT_CHARS * SEGMENT_CHARS
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT text FROM segments WHERE document_id = ? AND char_start >= ? AND char_start < ?"
-                " ORDER BY char_start",
-                (document_id, first, stop),
-            )
-            joined = "".join(row[0] for row in rows)
+        rows = self._database.rows(
+            "SELECT text FROM segments WHERE document_id = ? AND char_start >= ? AND char_start < ?"
+            " ORDER BY char_start",
+            (document_id, first, stop),
+        )
+        joined = "".join(row[0] for row in rows)
         return joined[max(0, start) - first : max(0, stop - first)]
 
     def boxes(
@@ -260,15 +242,10 @@ class DocumentStore:
         Raises:
             NotFoundError: `page.not_found`.
         """
-        with translated():
-            row = (
-                self._database.reader()
-                .execute(
-                    "SELECT width, height, boxes FROM pages WHERE document_id = ? AND page = ?",
-                    (document_id, page),
-                )
-                .fetchone()
-            )
+        row = self._database.row(
+            "SELECT width, height, boxes FROM pages WHERE document_id = ? AND page = ?",
+            (document_id, page),
+        )
         if row is None:
             raise NotFoundError("page.not_found", f"This document has no page {page}.")
         ranges, boxes = unpack_boxes(row[2])
@@ -287,7 +264,8 @@ class DocumentStore:
                 document_id, ordinal = split_chunk_id(value)
                 row = reader.execute(
                     "SELECT c.char_start, c.char_end, c.heading, d.title,"
-                    " (SELECT max(p.page) FROM pages p WHERE p.document_id = d.id AND p.char_start <= c.char_start)"
+                    " (SELECT max(p.page) FROM pages p WHERE p.document_id = d.id"
+                    "  AND p.char_start <= c.char_start)"
                     " FROM chunks c JOIN documents d ON d.id = c.document_id AND d.stage = 'live'"
                     " WHERE c.document_id = ? AND c.ordinal = ?",
                     (document_id, ordinal),
@@ -303,30 +281,29 @@ class DocumentStore:
         if collection_ids is not None:
             condition = "l.collection_id IN (SELECT value FROM json_each(?))"
             arguments.append(json.dumps(list(collection_ids)))
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT DISTINCT l.document_id FROM locations l"  # noqa: S608
-                f" JOIN documents d ON d.id = l.document_id AND d.stage = 'live' WHERE {condition}",
-                arguments,
-            )
-            return {int(row[0]) for row in rows}
+        rows = self._database.rows(
+            "SELECT DISTINCT l.document_id FROM locations l"  # noqa: S608
+            f" JOIN documents d ON d.id = l.document_id AND d.stage = 'live' WHERE {condition}",
+            arguments,
+        )
+        return {int(row[0]) for row in rows}
+
+    def live_ids(self) -> list[int]:
+        """Give the live documents."""
+        return [
+            row[0] for row in self._database.rows("SELECT id FROM documents WHERE stage = 'live' ORDER BY id")
+        ]
 
     def n_indexed(self) -> int:
         """Give the number of documents that have rows in the indexes, live or not."""
-        with translated():
-            return int(self._database.reader().execute("SELECT count(*) FROM documents").get)
+        return int(self._database.value("SELECT count(*) FROM documents"))
 
     def totals(self) -> tuple[int, int, int]:
         """Give the numbers of live documents, of their chunks and of those with a vector."""
-        with translated():
-            row: Any = (
-                self._database.reader()
-                .execute(
-                    "SELECT count(*), coalesce(sum(n_chunks), 0), coalesce(sum(n_embedded), 0) FROM documents"
-                    " WHERE stage = 'live'"
-                )
-                .fetchone()
-            )
+        row: Any = self._database.row(
+            "SELECT count(*), coalesce(sum(n_chunks), 0), coalesce(sum(n_embedded), 0) FROM documents"
+            " WHERE stage = 'live'"
+        )
         return int(row[0]), int(row[1]), int(row[2])
 
 

@@ -92,7 +92,8 @@ class DocumentReader:
             self._last_text = (document.document_id, self._documents.text(document.document_id))
         starts = [page.char_start for page in self._documents.pages(document.document_id)]
         pattern = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
-        matches, total, limit = [], 0, max(0, min(request.limit, _MAX_MATCHES))
+        matches: list[tuple[int, int, int]] = []
+        total, limit = 0, max(0, min(request.limit, _MAX_MATCHES))
         for match in pattern.finditer(self._last_text[1]):
             total += 1
             job.raise_if_cancelled()
@@ -121,7 +122,7 @@ class DocumentReader:
 
     def _look_at(self, source: Source, content_hash: bytes) -> str:
         try:
-            status = os.stat(source.path)
+            status = os.stat(source.path)  # noqa: PTH116  # bytes
         except (OSError, ValueError):
             return _MISSING
         if source.content_hash == content_hash and (status.st_size, status.st_mtime_ns) == (

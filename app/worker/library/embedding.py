@@ -23,8 +23,8 @@ MODEL_NAME = "all-MiniLM-L6-v2/int8"
 DIM = 384
 MAX_TOKENS = 256
 
-# WORKAROUND(onnxruntime): it warns about every CPU detail that it cannot read inside containers; remove when it
-# does so at the level "info". Errors still come as exceptions.
+# WORKAROUND(onnxruntime): it warns about every CPU detail that it cannot read inside containers; remove when
+# it does so at the level "info". Errors still come as exceptions.
 onnxruntime.set_default_logger_severity(3)
 
 
@@ -46,7 +46,7 @@ class Embedder(Protocol):
         """Give the number of tokens of each text, without the model's start and end marks."""
 
     def cuts(self, text: str, n_tokens: int) -> list[int]:
-        """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end, the last one included."""
+        """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end."""
 
 
 class OnnxEmbedder:
@@ -95,7 +95,7 @@ class OnnxEmbedder:
             ) from error
 
     def embed(self, texts: Sequence[str], n_threads: int = 1) -> Vectors:
-        """Give (len(texts), dim) float32, rows L2-normalised; run as one batch, padded to its longest text."""
+        """Give (len(texts), dim) float32, rows L2-normalised; run as one batch."""
         if not texts:
             return np.empty((0, DIM), np.float32)
         encodings = self._tokenizer.encode_batch_fast(list(texts))
@@ -115,7 +115,7 @@ class OnnxEmbedder:
         return [len(item.ids) for item in encodings]
 
     def cuts(self, text: str, n_tokens: int) -> list[int]:
-        """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end, the last one included."""
+        """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end."""
         offsets = self._counter.encode(text, add_special_tokens=False).offsets
         cuts = [offsets[i][0] for i in range(n_tokens, len(offsets), n_tokens)]
         return [*(cut for cut in cuts if cut), len(text)]
@@ -183,7 +183,7 @@ class TorchEmbedder:
         return [len(row) for row in rows]
 
     def cuts(self, text: str, n_tokens: int) -> list[int]:
-        """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end, the last one included."""
+        """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end."""
         offsets = self._model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
             "offset_mapping"
         ]

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from app.protocol.library import FileEntry, FileState
-from app.worker.library.database import Database, translated
+from app.worker.library.database import Database
 
 Progress = Callable[[int], float | None]
 """Gives the progress (0 to 1) of a location that is being read now, else None."""
@@ -95,7 +95,10 @@ class Source:
 
 
 class FileStore:
-    """Reads and writes the table `locations`; any thread. Callers pass the connection of their transaction."""
+    """Reads and writes the table `locations`; any thread.
+
+    Callers of what writes pass the connection of their transaction.
+    """
 
     def __init__(self, database: Database, progress: Progress) -> None:
         """Take the database and where to ask for progress."""
@@ -104,12 +107,11 @@ class FileStore:
 
     def entries(self, location_ids: Collection[int]) -> list[FileEntry]:
         """Give the entries that exist of these locations, by id."""
-        with translated():
-            rows = self._database.reader().execute(
-                f"{_SELECT} WHERE l.id IN (SELECT value FROM json_each(?)) ORDER BY l.id",
-                (json.dumps(list(location_ids)),),
-            )
-            return [self._entry(row) for row in rows]
+        rows = self._database.rows(
+            _SELECT + "WHERE l.id IN (SELECT value FROM json_each(?)) ORDER BY l.id",
+            (json.dumps(list(location_ids)),),
+        )
+        return [self._entry(row) for row in rows]
 
     def page(
         self, collection_id: int | None, contains: str, state: str, offset: int, limit: int
@@ -128,43 +130,32 @@ class FileStore:
             conditions.append("l.state = ?")
             arguments.append(state)
         where = " AND ".join(conditions)
-        with translated():
-            reader = self._database.reader()
-            total = reader.execute(f"SELECT count(*) FROM locations l WHERE {where}", arguments).get  # noqa: S608
-            rows = reader.execute(
-                f"{_SELECT} WHERE {where} ORDER BY l.name_key, l.id LIMIT ? OFFSET ?",
-                (*arguments, max(0, min(limit, _MAX_PAGE)), max(0, offset)),
-            )
-            return [self._entry(row) for row in rows], int(total)
+        total = self._database.value(f"SELECT count(*) FROM locations l WHERE {where}", arguments)  # noqa: S608
+        rows = self._database.rows(
+            f"{_SELECT} WHERE {where} ORDER BY l.name_key, l.id LIMIT ? OFFSET ?",
+            (*arguments, max(0, min(limit, _MAX_PAGE)), max(0, offset)),
+        )
+        return [self._entry(row) for row in rows], int(total)
 
     def _reading(self, conditions: list[str], arguments: list[int | str]) -> tuple[list[FileEntry], int]:
         """Give the files being read; the database knows them as queued, and they are few."""
         where = " AND ".join([*conditions, "l.state = 'queued'"])
-        with translated():
-            rows = self._database.reader().execute(
-                f"{_SELECT} WHERE {where} ORDER BY l.name_key, l.id", arguments
-            )
-            found = [entry for entry in map(self._entry, rows) if entry.state == FileState.READING]
+        rows = self._database.rows(f"{_SELECT} WHERE {where} ORDER BY l.name_key, l.id", arguments)
+        found = [entry for entry in map(self._entry, rows) if entry.state == FileState.READING]
         return found, len(found)
 
     def counts(self) -> dict[str, int]:
         """Give the number of files by state."""
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT state, count(*) FROM locations WHERE collection_id IS NOT NULL GROUP BY state"
-            )
-            return {str(state): int(count) for state, count in rows}
+        rows = self._database.rows(
+            "SELECT state, count(*) FROM locations WHERE collection_id IS NOT NULL GROUP BY state"
+        )
+        return {str(state): int(count) for state, count in rows}
 
     def find(self, collection_id: int, path: bytes) -> int | None:
         """Give the location of a path in a collection."""
-        with translated():
-            row = (
-                self._database.reader()
-                .execute(
-                    "SELECT id FROM locations WHERE collection_id = ? AND path = ?", (collection_id, path)
-                )
-                .fetchone()
-            )
+        row = self._database.row(
+            "SELECT id FROM locations WHERE collection_id = ? AND path = ?", (collection_id, path)
+        )
         return None if row is None else int(row[0])
 
     def add(self, connection: apsw.Connection, collection_id: int, file: NewFile) -> int:
@@ -193,15 +184,10 @@ class FileStore:
 
     def next_queued(self) -> QueuedFile | None:
         """Give the file to read next: those that were never tried first, in order of arrival."""
-        with translated():
-            row = (
-                self._database.reader()
-                .execute(
-                    "SELECT id, collection_id, path, name, origin, revision, attempts, crashes, document_id"
-                    " FROM locations WHERE state = 'queued' ORDER BY attempts, id LIMIT 1"
-                )
-                .fetchone()
-            )
+        row = self._database.row(
+            "SELECT id, collection_id, path, name, origin, revision, attempts, crashes, document_id"
+            " FROM locations WHERE state = 'queued' ORDER BY attempts, id LIMIT 1"
+        )
         if row is None:
             return None
         return QueuedFile(row[0], row[1], row[2], os.fsdecode(row[3]), row[4], row[5], row[6], row[7], row[8])
@@ -212,7 +198,7 @@ class FileStore:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('reading', ?)", (location_id,))
 
     def is_current(self, connection: apsw.Connection, location_id: int, revision: int) -> bool:
-        """Tell whether a reading is still wanted: the file is neither removed, cancelled nor asked for anew."""
+        """Tell whether a reading is still wanted: not removed, not cancelled, not asked for anew."""
         row = connection.execute(
             "SELECT 1 FROM locations WHERE id = ? AND revision = ? AND state = 'queued'",
             (location_id, revision),
@@ -231,8 +217,8 @@ class FileStore:
     ) -> None:
         """Set a final state without a new document; what the location held before stays searchable."""
         connection.execute(
-            "UPDATE locations SET state = ?, reason_code = ?, reason = ?, hint = ?, seconds = ?, attempts = 0,"
-            " crashes = 0, content_hash = coalesce(?, content_hash) WHERE id = ?",
+            "UPDATE locations SET state = ?, reason_code = ?, reason = ?, hint = ?, seconds = ?,"
+            " attempts = 0, crashes = 0, content_hash = coalesce(?, content_hash) WHERE id = ?",
             (
                 str(outcome.state),
                 outcome.code,
@@ -282,57 +268,48 @@ class FileStore:
         if location_ids is not None:
             condition = "WHERE id IN (SELECT value FROM json_each(?))"
             arguments.append(json.dumps(list(location_ids)))
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT id, path, origin, document_id, content_hash, size_bytes, mtime_ns, state"  # noqa: S608
-                f" FROM locations {condition} ORDER BY id",
-                arguments,
-            )
-            return [Source(*row[:-1], state=FileState(row[-1])) for row in rows]
+        rows = self._database.rows(
+            "SELECT id, path, origin, document_id, content_hash, size_bytes, mtime_ns, state"  # noqa: S608
+            f" FROM locations {condition} ORDER BY id",
+            arguments,
+        )
+        return [_source(row) for row in rows]
 
     def sources_of_document(self, document_id: int) -> list[Source]:
         """Give the sources that hold a document, the earliest first."""
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT id FROM locations WHERE document_id = ? ORDER BY id", (document_id,)
-            )
-            ids = [int(row[0]) for row in rows]
+        rows = self._database.rows(
+            "SELECT id FROM locations WHERE document_id = ? ORDER BY id", (document_id,)
+        )
+        ids = [int(row[0]) for row in rows]
         return self.sources(ids)
 
     def paths_of(self, document_ids: Collection[int]) -> dict[int, str]:
         """Give the path to show of each document: its earliest location whose file is still there."""
-        with translated():
-            rows = self._database.reader().execute(
-                "SELECT document_id, path FROM locations"
-                " WHERE document_id IN (SELECT value FROM json_each(?)) ORDER BY state = 'missing' DESC, id DESC",
-                (json.dumps(list(document_ids)),),
-            )
-            return {int(row[0]): os.fsdecode(row[1]) for row in rows}
+        rows = self._database.rows(
+            "SELECT document_id, path FROM locations"
+            " WHERE document_id IN (SELECT value FROM json_each(?)) ORDER BY state = 'missing' DESC, id DESC",
+            (json.dumps(list(document_ids)),),
+        )
+        return {int(row[0]): os.fsdecode(row[1]) for row in rows}
 
     def name_of(self, location_id: int) -> str:
         """Give a location's name to show; empty where it is gone."""
-        with translated():
-            row = (
-                self._database.reader()
-                .execute("SELECT name FROM locations WHERE id = ?", (location_id,))
-                .fetchone()
-            )
+        row = self._database.row("SELECT name FROM locations WHERE id = ?", (location_id,))
         return "" if row is None else os.fsdecode(row[0])
 
     def matching(self, paths: Iterable[str]) -> list[int]:
         """Give the locations with one of these paths, or below one."""
         found: set[int] = set()
-        with translated():
-            for path in paths:
-                exact = os.fsencode(path)
-                below = exact.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
-                # Every path below a folder sorts from `folder/` up to, and without, `folder0` (the next byte).
-                above = below[:-1] + bytes([below[-1] + 1])
-                rows = self._database.reader().execute(
-                    "SELECT id FROM locations WHERE path = ? OR (path >= ? AND path < ?)",
-                    (exact, below, above),
-                )
-                found.update(int(row[0]) for row in rows)
+        for path in paths:
+            exact = os.fsencode(path)
+            below = exact.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
+            # Every path below a folder sorts from `folder/` up to, and without, `folder0` (the next byte).
+            above = below[:-1] + bytes([below[-1] + 1])
+            rows = self._database.rows(
+                "SELECT id FROM locations WHERE path = ? OR (path >= ? AND path < ?)",
+                (exact, below, above),
+            )
+            found.update(int(row[0]) for row in rows)
         return sorted(found)
 
     def _entry(self, row: tuple[Any, ...]) -> FileEntry:
@@ -361,6 +338,13 @@ class FileStore:
             added_at=row[13],
             seconds=row[14],
         )
+
+
+def _source(row: tuple[Any, ...]) -> Source:
+    location_id, path, origin, document_id, content_hash, size_bytes, mtime_ns, state = row
+    return Source(
+        location_id, path, origin, document_id, content_hash, size_bytes, mtime_ns, FileState(state)
+    )
 
 
 def file_name_key(name: str) -> str:

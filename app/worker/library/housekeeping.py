@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.protocol.library import FileState
-from app.worker.library.database import Database, translated
+from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore
 from app.worker.library.file_store import FileStore, Outcome, Source
 from app.worker.library.pace import EMBEDDING_NICENESS, lower_priority
@@ -143,9 +143,8 @@ class Housekeeper:
         """Delete stored content that no location names any more."""
         if not self._files_dir.is_dir():
             return
-        with translated():
-            rows = self._database.reader().execute("SELECT path FROM locations WHERE origin = 'content'")
-            named = {os.path.basename(row[0]) for row in rows}  # noqa: PTH119  # bytes
+        rows = self._database.rows("SELECT path FROM locations WHERE origin = 'content'")
+        named = {os.path.basename(row[0]) for row in rows}  # noqa: PTH119  # bytes
         for path in self._files_dir.iterdir():
             if os.fsencode(path.name) not in named and path.suffix != ".tmp":
                 path.unlink(missing_ok=True)
@@ -198,7 +197,7 @@ def _look_at(source: Source) -> FileState | None:
     if source.state in (FileState.QUEUED, FileState.EMBEDDING):
         return None
     try:
-        status = os.stat(source.path)
+        status = os.stat(source.path)  # noqa: PTH116  # bytes
     except OSError:
         return None if source.state == FileState.MISSING else FileState.MISSING
     unchanged = (status.st_size, status.st_mtime_ns) == (source.size_bytes, source.mtime_ns)

@@ -1,19 +1,22 @@
 """Keyword search over FTS5: what is indexed, how a question becomes a query, BM25 scores.
 
-Chinese, Japanese, Korean and Thai are written without spaces, so their runs are indexed as overlapping pairs of
-characters; everything else is folded and stemmed by FTS5's own tokenizer (`porter unicode61`).
+Chinese, Japanese, Korean and Thai are written without spaces, so their runs are indexed as overlapping pairs
+of characters; everything else is folded and stemmed by FTS5's own tokenizer (`porter unicode61`).
 """
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import apsw
 
+from app.worker.library.database import fetch
+
 _RUN = re.compile(
-    "[\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f]+"
+    "[\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f]+"
 )
 _TOKENIZER_ARGUMENTS = ["unicode61", "remove_diacritics", "2"]
 _MAX_TERMS = 64
@@ -25,14 +28,15 @@ COMMON_TERM_SHARE = 0.05
 _MIN_RARE_TERMS = 2
 
 _QUESTION_WORDS = """
-    a about an and are as at be by can could did do does for from had has have how i in into is it its me of on or
-    that the their there these they this those to was were what when where which who whom whose why will with would
-    you your der die das den dem des ein eine einen einem einer eines und oder ist sind war waren wird werden wurde
-    wurden hat haben hatte hatten was wer wen wem wie wo wann warum welche welcher welches welchen wieso von vom zu
-    zum zur mit im in an am auf für aus bei nach über um es er sie wir ihr el la los las un una unos unas y o es son
-    fue fueron era eran ha han había qué quién quiénes cuál cuáles cómo cuándo dónde cuánto cuántos cuántas por para
-    con de del al en se su sus lo que le les des du une et ou est sont été était qui quoi quel quelle quels quelles
-    où quand comment pourquoi dans sur au aux ce cette ces
+    a about an and are as at be by can could did do does for from had has have how i in into is it its me
+    of on or that the their there these they this those to was were what when where which who whom whose
+    why will with would you your der die das den dem des ein eine einen einem einer eines und oder ist
+    sind war waren wird werden wurde wurden hat haben hatte hatten wer wen wem wie wo wann warum welche
+    welcher welches welchen wieso von vom zu zum zur mit im am auf für aus bei nach über um es er sie wir
+    ihr el la los las un una unos unas y o son fue fueron era eran ha han había qué quién quiénes cuál
+    cuáles cómo cuándo dónde cuánto cuántos cuántas por para con de del al en se su sus lo que le les du
+    une et ou est sont été était qui quoi quel quelle quels quelles où quand comment pourquoi dans sur au
+    aux ce cette ces
 """
 QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
 """Words that carry the grammar of a question, in English, German, Spanish and French."""
@@ -74,28 +78,26 @@ def _pairs(match: re.Match[str]) -> str:
 
 
 class Stemmer:
-    """FTS5's tokenizer, so that a term here is a term in the index; of one connection, one thread at a time."""
+    """FTS5's tokenizer, so that a term here is a term in the index; one thread at a time."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         """Take the tokenizer from a connection."""
-        self._tokenizer = connection.fts5_tokenizer("porter", _TOKENIZER_ARGUMENTS)
+        # What it gives depends on its arguments in a way that types cannot say.
+        tokenizer: Any = connection.fts5_tokenizer("porter", _TOKENIZER_ARGUMENTS)
+        self._tokenize: Callable[..., list[Any]] = tokenizer
 
     def stems(self, text: str) -> list[str]:
         """Give the stems of a text in order."""
         data = index_text(text).encode("utf-8", "replace")
-        return list(
-            self._tokenizer(
-                data, apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False
-            )
+        return self._tokenize(
+            data, apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False, include_colocated=False
         )
 
     def terms(self, question: str) -> list[Term]:
-        """Give the distinct terms of a question in order; grammatical words only where there is nothing else."""
+        """Give the distinct terms of a question in order; grammatical words only if there is no other."""
         data = index_text(question).encode("utf-8", "replace")
         found: dict[str, Term] = {}
-        for start, end, stem in self._tokenizer(
-            data, apsw.FTS5_TOKENIZE_QUERY, None, include_colocated=False
-        ):
+        for start, end, stem in self._tokenize(data, apsw.FTS5_TOKENIZE_QUERY, None, include_colocated=False):
             word = data[start:end].decode("utf-8", "replace")
             single = len(word) == 1 and _RUN.fullmatch(word) is not None
             found.setdefault(stem, Term(word, stem, single))
@@ -107,11 +109,9 @@ def weigh(connection: apsw.Connection, terms: Iterable[Term]) -> list[WeighedTer
     """Look up in how many chunks each term stands."""
     weighed = []
     for term in terms:
-        if term.is_prefix:
-            sql = "SELECT coalesce(max(doc), 0) FROM keyword_terms WHERE term >= ?1 AND term < ?1 || char(1114111)"
-        else:
-            sql = "SELECT coalesce(max(doc), 0) FROM keyword_terms WHERE term = ?1"
-        ((n_chunks,),) = connection.execute(sql, (term.stem,)).fetchall()
+        condition = "term >= ?1 AND term < ?1 || char(1114111)" if term.is_prefix else "term = ?1"
+        sql = f"SELECT coalesce(max(doc), 0) FROM keyword_terms WHERE {condition}"  # noqa: S608
+        ((n_chunks,),) = fetch(connection, sql, (term.stem,))
         weighed.append(WeighedTerm(term, n_chunks))
     return weighed
 
@@ -160,9 +160,10 @@ def search_keywords(
         # Source of the shift: app.worker.library.schema.ORDINAL_BITS.
         condition = "AND (rowid >> 20) IN (SELECT value FROM json_each(?))"
         arguments.append(json.dumps(list(document_ids)))
-    rows = connection.execute(
-        f"SELECT rowid, -rank FROM keywords WHERE keywords MATCH ? AND rank MATCH ? {condition} "  # noqa: S608
-        "ORDER BY rank LIMIT ?",
+    rows = fetch(
+        connection,
+        "SELECT rowid, -rank FROM keywords WHERE keywords MATCH ? AND rank MATCH ? "  # noqa: S608
+        f"{condition} ORDER BY rank LIMIT ?",
         (*arguments, limit),
-    ).fetchall()
-    return [(int(chunk), float(score)) for chunk, score in rows]
+    )
+    return [(chunk, score) for chunk, score in rows]

@@ -17,7 +17,7 @@ from app.worker.library.announcing import Announcer
 from app.worker.library.catalogue import Catalogue
 from app.worker.library.collection_store import CollectionStore
 from app.worker.library.crashes import GIVEN_UP_CODE, CrashMark, quarantine
-from app.worker.library.database import Database, translated
+from app.worker.library.database import Database, fetch, translated
 from app.worker.library.document_store import DocumentStore
 from app.worker.library.embedding import DIM, Embedder, OnnxEmbedder
 from app.worker.library.file_store import FileStore
@@ -222,12 +222,11 @@ class Library:
             return model_id
 
     def _meta(self, key: str) -> object:
-        with translated():
-            row = self.database.reader().execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = self.database.row("SELECT value FROM meta WHERE key = ?", (key,))
         return None if row is None else row[0]
 
     def _eta(self, counts: dict[str, int], n_missing: int) -> float | None:
-        """Give the seconds that the vectors will take; None while files are still read or nothing is known."""
+        """Give the seconds that the vectors will take; None while files are read or it is unknown."""
         if self.paused or self.vectorizer is None or counts.get(FileState.QUEUED, 0):
             return None
         pace = self.vectorizer.chunks_per_s
@@ -260,12 +259,11 @@ class Library:
         self.waiters.finished(ids)
 
     def _on_documents_progressed(self, document_ids: Sequence[int]) -> None:
-        with translated():
-            rows = self.database.reader().execute(
-                "SELECT id FROM locations WHERE document_id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(document_ids)),),
-            )
-            self.announcer.files_changed([int(row[0]) for row in rows])
+        rows = self.database.rows(
+            "SELECT id FROM locations WHERE document_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(document_ids)),),
+        )
+        self.announcer.files_changed([int(row[0]) for row in rows])
 
 
 class _WordCounter:
@@ -300,9 +298,10 @@ _NO_MODEL_HINT = "Run `python3 scripts/run.py` once and start the program again.
 
 def _make_keyword_only(connection: apsw.Connection) -> list[int]:
     """Give documents that wait for vectors that cannot be made their final state; give their locations."""
-    rows = connection.execute(
-        "SELECT id, reason_code, reason, hint FROM documents WHERE stage = 'live' AND state = 'embedding'"
-    ).fetchall()
+    rows = fetch(
+        connection,
+        "SELECT id, reason_code, reason, hint FROM documents WHERE stage = 'live' AND state = 'embedding'",
+    )
     finished = []
     for document_id, code, reason, hint in rows:
         kept = (code, reason, hint) if code else (_NO_MODEL_CODE, _NO_MODEL_REASON, _NO_MODEL_HINT)
@@ -321,7 +320,8 @@ def _adopt_model(connection: apsw.Connection, model_id: int) -> None:
         (GIVEN_UP_CODE,),
     )
     connection.execute(
-        "UPDATE documents SET reason_code = '', reason = '', hint = '' WHERE state = 'embedding' AND reason_code = ?",
+        "UPDATE documents SET reason_code = '', reason = '', hint = ''"
+        " WHERE state = 'embedding' AND reason_code = ?",
         (_NO_MODEL_CODE,),
     )
     connection.execute(

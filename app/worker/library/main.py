@@ -1,7 +1,7 @@
 """The library worker: `python -P -m app.worker library --data-dir DIR`.
 
-Search has a lane of its own and never waits for files; documents are read in another; whatever changes files is one
-lane, in order; reading and making vectors happen in background threads.
+Search has a lane of its own and never waits for files; documents are read in another; whatever changes files
+is one lane, in order; reading and making vectors happen in background threads.
 """
 
 import argparse

@@ -20,7 +20,7 @@ from app.protocol.library import (
     RetryFiles,
 )
 from app.protocol.system import Empty
-from app.worker.library.database import translated
+from app.worker.library.database import fetch, translated
 from app.worker.library.document_store import discard
 from app.worker.library.file_store import NewFile, Outcome
 from app.worker.library.library import Library
@@ -28,7 +28,7 @@ from app.worker.library.sources import is_absolute, normal_path, write_content
 from app.worker.runtime import LATER, Job, Later
 
 WALK_WAIT_S = 0.15
-"""How long an AddPaths that does not wait is held back, so that its answer counts the files of small folders."""
+"""How long an AddPaths that does not wait is held back, so that it counts the files of small folders."""
 _PURGE_WAIT_S = 2.0
 _MAX_NAME_CHARS = 255
 
@@ -118,11 +118,12 @@ class FileOperations:
         self._library.reader.cancel(location_ids)
         discarded: list[int] = []
         with self._database.write() as connection:
-            rows = connection.execute(
+            rows = fetch(
+                connection,
                 "SELECT id, state, document_id FROM locations WHERE state IN ('queued', 'embedding')"
                 " AND id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(location_ids)),),
-            ).fetchall()
+            )
             for location_id, state, document_id in rows:
                 connection.execute(
                     "UPDATE locations SET revision = revision + 1 WHERE id = ?", (location_id,)
@@ -163,8 +164,8 @@ class FileOperations:
         collection_id = self._library.collections.get(request.collection_id).id
         with self._database.write() as connection:
             connection.execute("DELETE FROM pending_paths WHERE collection_id = ?", (collection_id,))
-            rows = connection.execute("SELECT id FROM locations WHERE collection_id = ?", (collection_id,))
-            removed, discarded = _delete(connection, [int(row[0]) for row in rows.fetchall()])
+            rows = fetch(connection, "SELECT id FROM locations WHERE collection_id = ?", (collection_id,))
+            removed, discarded = _delete(connection, [row[0] for row in rows])
             if collection_id != self._library.collections.default_id:
                 connection.execute("DELETE FROM collections WHERE id = ?", (collection_id,))
         self._after_removal(removed, discarded)
@@ -199,9 +200,10 @@ class FileOperations:
 
 def _delete(connection: apsw.Connection, location_ids: Collection[int]) -> tuple[list[int], list[int]]:
     """Delete locations; give those that were there, and the documents that none holds any more."""
-    rows = connection.execute(
+    rows = fetch(
+        connection,
         "DELETE FROM locations WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, document_id",
         (json.dumps(list(location_ids)),),
-    ).fetchall()
+    )
     discarded = discard(connection, {row[1] for row in rows if row[1] is not None})
     return [int(row[0]) for row in rows], discarded

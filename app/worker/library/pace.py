@@ -24,7 +24,7 @@ class Pace:
     """Tells the embedding thread how much it may do now; every method from any thread."""
 
     def __init__(self, n_cores: int) -> None:
-        """Take the number of cores; half of them, at least two where there are, serve the making of vectors."""
+        """Take the number of cores; half of them, at least two if there are, make vectors."""
         self._bulk_threads = max(min(2, n_cores), n_cores // 2)
         self._condition = threading.Condition()
         self._throttled_since: float | None = None

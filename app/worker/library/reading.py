@@ -48,10 +48,6 @@ CRASHED = Outcome(
     "The reader crashed twice on this file.",
     "The file may be damaged. Open it in its own program, save it anew and retry.",
 )
-_TOO_MANY = {
-    "partial_code": "library.too_many_passages",
-    "partial_reason": f"Only the first {MAX_CHUNKS:,} passages of this file can be searched.",
-}
 _SURROGATES = {code: 0xFFFD for code in range(0xD800, 0xE000)}
 
 
@@ -248,7 +244,7 @@ class _Reading:
                 return False
         chunks = chunk_document(parsed, self._reader._counter)
         if len(chunks) > MAX_CHUNKS:
-            parsed, chunks = dataclasses.replace(parsed, **_TOO_MANY), chunks[:MAX_CHUNKS]
+            parsed, chunks = _mark_cut(parsed), chunks[:MAX_CHUNKS]
         document = NewDocument(content_hash, parsed, chunks, self._seconds())
         document_id = self._documents.store(document, self._active.cancelled, self._publisher(before))
         if document_id is None:
@@ -354,6 +350,14 @@ class _Reading:
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
+
+
+def _mark_cut(parsed: Parsed) -> Parsed:
+    return dataclasses.replace(
+        parsed,
+        partial_code="library.too_many_passages",
+        partial_reason=f"Only the first {MAX_CHUNKS:,} passages of this file can be searched.",
+    )
 
 
 def _clean(parsed: Parsed) -> Parsed:

@@ -3,8 +3,6 @@
 A migration that was released is never changed; the next one is appended.
 """
 
-DEFAULT_COLLECTION_NAME = "My documents"
-
 SEGMENT_CHARS = 8192
 """Code points of a stored piece of text; a passage is read without loading its whole document."""
 
@@ -13,7 +11,7 @@ ORDINAL_BITS = 20
 
 MAX_CHUNKS = 1 << ORDINAL_BITS
 
-_V1 = f"""
+_V1 = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE collections (
@@ -25,8 +23,8 @@ CREATE TABLE collections (
 ) STRICT;
 CREATE UNIQUE INDEX one_default_collection ON collections (is_default) WHERE is_default;
 
--- A content, read once. `staging`: being written; `live`: complete; `discarded`: no longer used, being deleted.
-CREATE TABLE documents (
+-- A content, read once. `staging`: being written; `live`: complete; `discarded`: no longer used, being
+deleted. CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     content_hash BLOB NOT NULL CHECK (length(content_hash) = 32),   -- sha256 of the file's bytes
     stage TEXT NOT NULL CHECK (stage IN ('staging', 'live', 'discarded')),
@@ -80,7 +78,7 @@ CREATE TABLE headings (
 
 CREATE TABLE chunks (
     document_id INTEGER NOT NULL REFERENCES documents (id),
-    ordinal INTEGER NOT NULL CHECK (ordinal BETWEEN 0 AND {MAX_CHUNKS - 1}),
+    ordinal INTEGER NOT NULL CHECK (ordinal BETWEEN 0 AND 1048575),
     char_start INTEGER NOT NULL,
     char_end INTEGER NOT NULL CHECK (char_end > char_start),
     heading TEXT NOT NULL,                -- heading path, levels joined by ' › '
@@ -102,8 +100,8 @@ CREATE TABLE embeddings (
     FOREIGN KEY (document_id, ordinal) REFERENCES chunks (document_id, ordinal)
 ) STRICT, WITHOUT ROWID;
 
--- rowid = chunk id. The text stands in `segments` only; what is indexed is app.worker.library.keyword.index_text.
-CREATE VIRTUAL TABLE keywords USING fts5 (
+-- rowid = chunk id. The text stands in `segments` only; what is indexed is
+app.worker.library.keyword.index_text. CREATE VIRTUAL TABLE keywords USING fts5 (
     heading, body, content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
 );
 CREATE VIRTUAL TABLE keyword_terms USING fts5vocab (keywords, row);
@@ -135,12 +133,11 @@ CREATE TABLE locations (
     CHECK ((collection_id IS NULL) <> (conversation_id IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX one_path_a_collection ON locations (collection_id, path) WHERE collection_id IS NOT NULL;
-CREATE UNIQUE INDEX one_path_a_conversation ON locations (conversation_id, path) WHERE conversation_id IS NOT NULL;
-CREATE INDEX locations_by_document ON locations (document_id);
-CREATE INDEX locations_by_path ON locations (path);
-CREATE INDEX locations_queued ON locations (attempts, id) WHERE state = 'queued';
-CREATE INDEX locations_by_state ON locations (state);
-CREATE INDEX locations_by_name ON locations (collection_id, name_key, id);
+CREATE UNIQUE INDEX one_path_a_conversation ON locations (conversation_id, path) WHERE conversation_id IS NOT
+NULL; CREATE INDEX locations_by_document ON locations (document_id); CREATE INDEX locations_by_path ON
+locations (path); CREATE INDEX locations_queued ON locations (attempts, id) WHERE state = 'queued'; CREATE
+INDEX locations_by_state ON locations (state); CREATE INDEX locations_by_name ON locations (collection_id,
+name_key, id);
 
 -- Paths that were accepted and not walked to their end yet.
 CREATE TABLE pending_paths (
@@ -150,7 +147,7 @@ CREATE TABLE pending_paths (
 ) STRICT;
 
 INSERT INTO collections (name, name_key, is_default, created_at)
-VALUES ('{DEFAULT_COLLECTION_NAME}', lower('{DEFAULT_COLLECTION_NAME}'), 1, unixepoch('subsec'));
+VALUES ('My documents', 'my documents', 1, unixepoch('subsec'));
 """
 
 MIGRATIONS = (_V1,)

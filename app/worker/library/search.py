@@ -10,7 +10,7 @@ import apsw
 
 from app.core.errors import UsageError
 from app.worker.library.catalogue import Catalogue
-from app.worker.library.database import Database, translated
+from app.worker.library.database import Database, fetch, translated
 from app.worker.library.document_store import DocumentStore, Passage
 from app.worker.library.embedding import Embedder, Vectors
 from app.worker.library.gate import Evidence, Gate
@@ -154,7 +154,7 @@ class SearchEngine:
         return Dense(vector, self._catalogue.matrix.search(vector, CANDIDATES, document_ids))
 
     def _n_chunks(self, reader: apsw.Connection) -> int:
-        ((count,),) = reader.execute("SELECT coalesce(sum(n_chunks), 0) FROM documents").fetchall()
+        ((count,),) = fetch(reader, "SELECT coalesce(sum(n_chunks), 0) FROM documents")
         return int(count)
 
     def _why_no_vectors(self) -> str:

@@ -150,7 +150,7 @@ def walk(path: bytes, skipped_dir: bytes, stopping: Callable[[], bool]) -> Itera
         stopping: asked often; ends the walk.
     """
     try:
-        status = os.stat(path)
+        status = os.stat(path)  # noqa: PTH116  # bytes
     except (OSError, ValueError) as error:
         yield _new_file(path, None, outcome_of(error))
         return
@@ -186,7 +186,7 @@ def _scan(directory: bytes) -> Iterator[NewFile | tuple[bytes, os.stat_result]]:
     for name in names:
         path = os.path.join(directory, name)  # noqa: PTH118  # bytes: names need not be text
         try:
-            status = os.stat(path)
+            status = os.stat(path)  # noqa: PTH116  # bytes
         except OSError as error:
             yield _new_file(path, None, outcome_of(error))
             continue

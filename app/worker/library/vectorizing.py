@@ -13,7 +13,7 @@ import numpy as np
 from app.core.errors import AppError
 from app.protocol.library import FileState
 from app.worker.library.catalogue import Catalogue
-from app.worker.library.database import Database, translated
+from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore
 from app.worker.library.embedding import Embedder, Vectors, text_to_embed
 from app.worker.library.pace import EMBEDDING_NICENESS, Pace, lower_priority
@@ -155,35 +155,26 @@ class Vectorizer:
 
     def _next_work(self) -> list[_Work]:
         work: list[_Work] = []
-        with translated():
-            rows = (
-                self._database.reader()
-                .execute(
-                    "SELECT id, title, n_embedded, embed_attempts FROM documents WHERE stage = 'live' AND state = 'embedding'"
-                    " ORDER BY id LIMIT ?",
-                    (WINDOW_CHUNKS,),
-                )
-                .fetchall()
+        rows = self._database.rows(
+            "SELECT id, title, n_embedded, embed_attempts FROM documents"
+            " WHERE stage = 'live' AND state = 'embedding' ORDER BY id LIMIT ?",
+            (WINDOW_CHUNKS,),
+        )
+        for document_id, title, n_embedded, attempts in rows:
+            suspected = attempts > 0 and document_id not in self._begun
+            if suspected and work:
+                break  # one that was begun when the worker crashed goes alone
+            chunks = self._database.rows(
+                "SELECT ordinal, char_start, char_end, heading FROM chunks"
+                " WHERE document_id = ? AND ordinal >= ? ORDER BY ordinal LIMIT ?",
+                (document_id, n_embedded, WINDOW_CHUNKS - len(work)),
             )
-            for document_id, title, n_embedded, attempts in rows:
-                suspected = attempts > 0 and document_id not in self._begun
-                if suspected and work:
-                    break  # one that was begun when the worker crashed goes alone
-                chunks = (
-                    self._database.reader()
-                    .execute(
-                        "SELECT ordinal, char_start, char_end, heading FROM chunks"
-                        " WHERE document_id = ? AND ordinal >= ? ORDER BY ordinal LIMIT ?",
-                        (document_id, n_embedded, WINDOW_CHUNKS - len(work)),
-                    )
-                    .fetchall()
-                )
-                self._begin(document_id)
-                for ordinal, start, end, heading in chunks:
-                    text = text_to_embed(title, heading, self._documents.text(document_id, start, end))
-                    work.append(_Work(document_id, ordinal, text))
-                if suspected or len(work) >= WINDOW_CHUNKS:
-                    break
+            self._begin(document_id)
+            for ordinal, start, end, heading in chunks:
+                text = text_to_embed(title, heading, self._documents.text(document_id, start, end))
+                work.append(_Work(document_id, ordinal, text))
+            if suspected or len(work) >= WINDOW_CHUNKS:
+                break
         return work
 
     def _begin(self, document_id: int) -> None:
@@ -251,7 +242,8 @@ def _still_live(connection: apsw.Connection, document_ids: set[int]) -> set[int]
 def finish_embedding(connection: apsw.Connection, document_id: int) -> list[int]:
     """Give a document whose vectors are complete its final state; give its locations, else nothing."""
     connection.execute(
-        "UPDATE documents SET embed_attempts = 0, state = CASE reason_code WHEN '' THEN 'ready' ELSE 'partial' END"
+        "UPDATE documents SET embed_attempts = 0,"
+        " state = CASE reason_code WHEN '' THEN 'ready' ELSE 'partial' END"
         " WHERE id = ? AND state = 'embedding' AND n_embedded >= n_chunks",
         (document_id,),
     )

@@ -1,7 +1,7 @@
 """All vectors of the library in memory, and exact search over them.
 
-100,000 vectors of 384 numbers take 154 MB and 10 to 20 ms a search on two cores, with nothing missed; that is why
-an approximate index is used only far above.
+100,000 vectors of 384 numbers take 154 MB and 10 to 20 ms a search on two cores, with nothing missed; that
+is why an approximate index is used only far above.
 """
 
 import threading

@@ -36,8 +36,8 @@ class Waiter:
 class Waiters:
     """All open waiters; any thread.
 
-    A file is registered with its waiter and checked under one lock, and finished files come in under the same lock
-    after their commit, so no end is missed.
+    A file is registered with its waiter and checked under one lock, and finished files come in under the
+    same lock after their commit, so no end is missed.
     """
 
     def __init__(self, files: FileStore) -> None:
