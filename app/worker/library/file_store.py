@@ -107,10 +107,8 @@ class FileStore:
 
     def entries(self, location_ids: Collection[int]) -> list[FileEntry]:
         """Give the entries that exist of these locations, by id."""
-        rows = self._database.rows(
-            _SELECT + "WHERE l.id IN (SELECT value FROM json_each(?)) ORDER BY l.id",
-            (json.dumps(list(location_ids)),),
-        )
+        sql = f"{_SELECT} WHERE l.id IN (SELECT value FROM json_each(?)) ORDER BY l.id"
+        rows = self._database.rows(sql, (json.dumps(list(location_ids)),))
         return [self._entry(row) for row in rows]
 
     def page(

@@ -23,8 +23,8 @@ CREATE TABLE collections (
 ) STRICT;
 CREATE UNIQUE INDEX one_default_collection ON collections (is_default) WHERE is_default;
 
--- A content, read once. `staging`: being written; `live`: complete; `discarded`: no longer used, being
-deleted. CREATE TABLE documents (
+-- A content, read once. `staging`: being written; `live`: complete; `discarded`: being deleted.
+CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     content_hash BLOB NOT NULL CHECK (length(content_hash) = 32),   -- sha256 of the file's bytes
     stage TEXT NOT NULL CHECK (stage IN ('staging', 'live', 'discarded')),
@@ -100,8 +100,8 @@ CREATE TABLE embeddings (
     FOREIGN KEY (document_id, ordinal) REFERENCES chunks (document_id, ordinal)
 ) STRICT, WITHOUT ROWID;
 
--- rowid = chunk id. The text stands in `segments` only; what is indexed is
-app.worker.library.keyword.index_text. CREATE VIRTUAL TABLE keywords USING fts5 (
+-- rowid = chunk id. The text stands in `segments` only; what is indexed is keyword.index_text of it.
+CREATE VIRTUAL TABLE keywords USING fts5 (
     heading, body, content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
 );
 CREATE VIRTUAL TABLE keyword_terms USING fts5vocab (keywords, row);
@@ -133,11 +133,13 @@ CREATE TABLE locations (
     CHECK ((collection_id IS NULL) <> (conversation_id IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX one_path_a_collection ON locations (collection_id, path) WHERE collection_id IS NOT NULL;
-CREATE UNIQUE INDEX one_path_a_conversation ON locations (conversation_id, path) WHERE conversation_id IS NOT
-NULL; CREATE INDEX locations_by_document ON locations (document_id); CREATE INDEX locations_by_path ON
-locations (path); CREATE INDEX locations_queued ON locations (attempts, id) WHERE state = 'queued'; CREATE
-INDEX locations_by_state ON locations (state); CREATE INDEX locations_by_name ON locations (collection_id,
-name_key, id);
+CREATE UNIQUE INDEX one_path_a_conversation ON locations (conversation_id, path)
+    WHERE conversation_id IS NOT NULL;
+CREATE INDEX locations_by_document ON locations (document_id);
+CREATE INDEX locations_by_path ON locations (path);
+CREATE INDEX locations_queued ON locations (attempts, id) WHERE state = 'queued';
+CREATE INDEX locations_by_state ON locations (state);
+CREATE INDEX locations_by_name ON locations (collection_id, name_key, id);
 
 -- Paths that were accepted and not walked to their end yet.
 CREATE TABLE pending_paths (
