@@ -56,12 +56,10 @@ class FrontEnd:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         handlers: Mapping[type[Body], Handler],
-        max_waiting_bytes: int = MAX_WAITING_BYTES,
     ) -> None:
         """Take over the streams of a greeted connection."""
         self.hello = hello
         self._reader, self._writer, self._handlers = reader, writer, handlers
-        self._max_waiting_bytes = max_waiting_bytes
         self._requests: dict[str, tuple[type[Body], asyncio.Task[Message]]] = {}
         writer.transport.set_write_buffer_limits(high=_DRAIN_BYTES)
 
@@ -97,10 +95,6 @@ class FrontEnd:
         with contextlib.suppress(OSError, TimeoutError):
             await asyncio.wait_for(self._writer.drain(), _LAST_DRAIN_S)
 
-    def close(self) -> None:
-        """End the connection; `serve` returns."""
-        self._writer.close()
-
     def send(self, message: Message) -> None:
         """Send a message; never blocks."""
         self.send_bytes(encode(message))
@@ -110,7 +104,7 @@ class FrontEnd:
         transport = self._writer.transport
         if transport.is_closing():
             return
-        if transport.get_write_buffer_size() > self._max_waiting_bytes:
+        if transport.get_write_buffer_size() > MAX_WAITING_BYTES:
             log.info("a front end (%s) does not read what it gets and is cut off", self.hello.kind)
             transport.abort()
             return

@@ -45,7 +45,7 @@ class Server:
         self._server: asyncio.Server | None = None
         self._socket_path = paths.socket_path()
         self._endpoint = Endpoint(os.getpid())
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.first_attached = asyncio.Event()
         self.vacant = asyncio.Event()
         self.vacant.set()
@@ -57,17 +57,29 @@ class Server:
             StorageError: no place for the socket, or the address cannot be stored.
         """
         try:
-            self._endpoint = await (self._open_port() if on_port else self._open_socket())
+            self._endpoint = await self._listen(on_port)
+            self._write_endpoint()
         except OSError as error:
             raise StorageError(
                 "storage.no_socket",
                 f"The program cannot listen on this computer ({error.strerror or error}).",
-                "Check that the folder for temporary files can be written, then start again.",
+                "Check that the disk is not full and that the folder for temporary files can be written.",
             ) from error
+
+    async def _listen(self, on_port: bool) -> Endpoint:
+        if on_port:
+            return await self._open_port()
+        try:
+            return await self._open_socket()
+        except OSError as error:  # a path that is too long, a folder of somebody else
+            log.info("no Unix socket (%s); listening on a port", error)
+            return await self._open_port()
+
+    def _write_endpoint(self) -> None:
         try:
             write_endpoint(self._paths.endpoint_path, self._endpoint)
         except OSError as error:
-            if on_port:
+            if self._endpoint.port:
                 raise
             # Front ends look at the socket's usual place too; a full disk must not keep the user out.
             log.warning("the address file could not be written: %s", error)
@@ -98,23 +110,21 @@ class Server:
         if self._server is None:
             return
         self._server.close()
-        self._paths.endpoint_path.unlink(missing_ok=True)
-        if self._endpoint.path:
-            self._socket_path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what stays there is harmless
+            self._paths.endpoint_path.unlink(missing_ok=True)
+            if self._endpoint.path:
+                self._socket_path.unlink(missing_ok=True)
         front_ends = list(self._broadcast.front_ends)
         await asyncio.gather(*(front_end.end_requests() for front_end in front_ends))
-        for front_end in front_ends:
-            front_end.close()
+        for writer in self._connections.values():  # also of those that have not greeted
+            writer.close()
         if self._connections:
             await asyncio.wait(self._connections, timeout=_CLOSE_S)
-        for task in list(self._connections):  # those that have not greeted
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
+        self._connections[task] = writer
         try:
             hello = await self._greet(reader, writer)
             if hello is not None:
@@ -122,7 +132,7 @@ class Server:
         except (OSError, ProtocolError, TimeoutError) as error:
             log.info("a connection was refused: %s", error)
         finally:
-            self._connections.discard(task)
+            del self._connections[task]
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

@@ -1,7 +1,6 @@
 """Fake workers, and what tests of the host observe."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -121,4 +120,4 @@ async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
 
 def mode_of(path: Path) -> int:
     """Give the permission bits of a file."""
-    return os.stat(path).st_mode & 0o777
+    return path.stat().st_mode & 0o777

@@ -20,13 +20,13 @@ STATE_DIR = Path(sys.argv[3]) if len(sys.argv) > 3 else None
 OUT = sys.stdout.buffer
 LOCK = threading.Lock()
 CANCELLED: dict[str, threading.Event] = {}
-LIBRARY = {"waiting": 0, "throttled": []}
+LIBRARY: dict[str, Any] = {"waiting": 0, "throttled": []}
 
 
 def send(
     type_: str, body: dict[str, Any], parent: str | None = None, id_: str = "", payload: bytes = b""
 ) -> None:
-    head = {"id": id_, "parent_id": parent, "type": type_, "body": body}
+    head: dict[str, Any] = {"id": id_, "parent_id": parent, "type": type_, "body": body}
     if payload:
         head["payload_bytes"] = len(payload)
     with LOCK:
@@ -188,6 +188,8 @@ def library(request: dict[str, Any]) -> None:
             return
         threading.Timer(float(os.environ.get("FAKE_WORK_S", "0.5")), finish_work).start()
         send("done", {"n_files": len(body["paths"])}, id_)
+    elif kind == "library.add_content":
+        send("done", {"n_files": request["n_payload"]}, id_)
     elif kind == "library.throttle":
         LIBRARY["throttled"].append(body["active"])
         send("library.throttled_for_test", {"history": LIBRARY["throttled"]})
@@ -247,8 +249,7 @@ def main() -> None:
     start()
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        if request.get("payload_bytes"):
-            sys.stdin.buffer.read(request["payload_bytes"])
+        request["n_payload"] = len(sys.stdin.buffer.read(request.get("payload_bytes", 0)))
         kind, id_ = request["type"], request["id"]
         if kind == "process.ping":
             send("done", {}, id_)
