@@ -177,7 +177,7 @@ def _compile(layout: Layout, work_dir: Path, progress: CompileProgress) -> Path:
     }
     arguments = [
         "wheel",
-        "--quiet",
+        "--verbose",
         "--no-deps",
         "--no-build-isolation",
         "--no-cache-dir",

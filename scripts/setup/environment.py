@@ -110,7 +110,7 @@ def pip(
         text=True,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **(environment or {})},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", **(environment or {})},
     ) as process:
         for line in process.stdout or ():
             lines.append(line)

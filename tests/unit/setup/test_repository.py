@@ -34,6 +34,16 @@ def test_no_tracked_file_names_a_registry() -> None:
     assert found == []
 
 
+def test_no_tracked_file_names_a_place_on_one_machine() -> None:
+    places = ["/wo" + "rk/", "/ro" + "ot/"]
+    found = []
+    for path in tracked_files():
+        if path.suffix in {".py", ".md", ".txt", ".toml", ".json", ".sh", ""} and path.is_file():
+            content = path.read_text(encoding="utf-8", errors="replace")
+            found += [f"{path.name}: {item}" for item in places if item in content]
+    assert found == []
+
+
 def test_no_models_are_tracked() -> None:
     inside = [path for path in tracked_files() if REPOSITORY_DIR / "resources" / "models" in path.parents]
     assert [path.name for path in inside] == ["README.md"]
