@@ -145,7 +145,10 @@ class TextBuilder:
             format=format_,
             title=sensible_title(title) or (headings[0].title if headings else "") or stem,
             parser=parser,
-            pages=self._pages,
+            pages=[
+                ParsedPage(min(page.char_start, kept), min(page.char_end, kept), None, None)
+                for page in self._pages
+            ],
             headings=headings,
             partial=partial,
         )

@@ -161,6 +161,7 @@ _PARTIAL: dict[str, str] = {
     "limit.cells": "The sheets hold more than {limit} cells; what comes after {kept} is not searched.",
     "limit.field": "A field longer than {limit} characters was cut ({n} in all).",
     "pdf.pages_damaged": "{n} of {pages} pages are damaged and were left out.",
+    "slides.damaged": "{n} of {slides} slides are damaged and were left out.",
     "pdf.pages_pictures": (
         "{n} of {pages} pages are pictures without text; only the others are searched. Reading text in "
         "pictures is not available."

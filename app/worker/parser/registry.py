@@ -17,15 +17,27 @@ class Registry:
     @classmethod
     def standard(cls) -> "Registry":
         """Give the readers of every supported format. Imports every parser library."""
+        from app.worker.parser.formats.delimited import read_delimited
         from app.worker.parser.formats.pdf import read_pdf
         from app.worker.parser.formats.plain import read_code, read_markdown, read_text
+        from app.worker.parser.formats.rich_text import read_rtf
+        from app.worker.parser.formats.sheets import read_workbook
+        from app.worker.parser.formats.slides import read_presentation
+        from app.worker.parser.formats.web import read_page
+        from app.worker.parser.formats.word import read_document
 
         return cls(
             {
-                "pdf": read_pdf,
-                "text": read_text,
                 "code": read_code,
+                "csv": read_delimited,
+                "docx": read_document,
+                "html": read_page,
                 "markdown": read_markdown,
+                "pdf": read_pdf,
+                "pptx": read_presentation,
+                "rtf": read_rtf,
+                "text": read_text,
+                "xlsx": read_workbook,
             }
         )
 
