@@ -66,6 +66,8 @@ class Network:
                 finally:
                     self._note(host, why, download.n_bytes, "closed")
         except (urllib.error.URLError, OSError) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it is the server's answer as well
             self._note(host, why, 0, "failed")
             reason = getattr(error, "reason", error)
             raise NetworkError(
@@ -112,7 +114,11 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         """Check the new address."""
-        _checked_host(newurl)
+        try:
+            _checked_host(newurl)
+        except UsageError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -1,0 +1,215 @@
+"""Models are found, one is loaded, and what is wrong with the others is said."""
+
+import asyncio
+import struct
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from app.core.errors import AppError, ModelError, NotFoundError, WorkerError
+from app.core.settings import Settings
+from app.host.services.engine import EngineService
+from app.host.services.models import ModelsService
+from app.host.supervision import Worker
+from app.protocol.models import ChooseModel, ListModels, ModelChanged, ModelEntry
+from tests.unit.host.conftest import Context, Recorder, WorkerMaker, say
+
+
+class FixedSettings:
+    """Stands in for the settings service."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+
+    def current(self) -> Settings:
+        return self.settings
+
+
+class Setting:
+    """A models service over two folders and a fake engine."""
+
+    def __init__(self, tmp_path: Path, worker: Worker, events: Recorder) -> None:
+        self.starter, self.own = tmp_path / "starter", tmp_path / "own"
+        self.starter.mkdir()
+        self.own.mkdir()
+        self.worker, self.events, self.settings = worker, events, FixedSettings()
+        self.service = ModelsService((self.starter, self.own), EngineService(worker), self.settings, events)
+
+    def add(self, name: str, n_bytes: int = 1000, own: bool = True) -> Path:
+        """Write a GGUF file without tensors."""
+        path = (self.own if own else self.starter) / f"{name}.gguf"
+        path.write_bytes((b"GGUF" + struct.pack("<IQQ", 3, 0, 0)).ljust(n_bytes, b"\0"))
+        return path
+
+    async def entry(self, name: str) -> ModelEntry:
+        return next(entry for entry in await self.service.entries() if entry.name == name)
+
+    def changes(self) -> list[tuple[str, str, float | None]]:
+        return [
+            (event.model.name, event.model.state, event.progress)
+            for event in self.events.bodies
+            if isinstance(event, ModelChanged)
+        ]
+
+
+@pytest.fixture
+def setting(tmp_path: Path, make_worker: WorkerMaker, events: Recorder) -> Setting:
+    return Setting(tmp_path, make_worker(), events)
+
+
+async def test_no_model_at_all_says_what_to_do(setting: Setting) -> None:
+    assert (await setting.service._list(ListModels(), Context())).default == ""
+    with pytest.raises(ModelError) as failure:
+        await setting.service.ensure_loaded()
+    assert failure.value.code == "model.none" and str(setting.own) in failure.value.hint
+
+
+async def test_lists_all_by_name_with_reasons(setting: Setting) -> None:
+    setting.add("beta", own=False)
+    setting.add("Alpha")
+    setting.add("beta")
+    (setting.own / "broken.gguf").write_bytes(b"<html>not a model</html>")
+    (setting.own / "notes.txt").write_text("no model")
+    listed = (await setting.service._list(ListModels(), Context())).models
+    assert [(model.name, model.state) for model in listed] == [
+        ("Alpha", "available"),
+        ("beta", "available"),
+        ("beta (2)", "available"),
+        ("broken", "broken"),
+    ]
+    assert listed[-1].problem and Path(listed[1].path).parent == setting.starter
+    with pytest.raises(ModelError, match=r"model\.not_gguf"):
+        await setting.service.ensure_loaded("broken")
+    with pytest.raises(NotFoundError, match=r"model\.not_found") as failure:
+        await setting.service.ensure_loaded("gamma")
+    assert "Alpha" in failure.value.hint
+
+
+async def test_only_broken_models_say_why(setting: Setting) -> None:
+    (setting.own / "broken.gguf").write_bytes(b"x" * 100)
+    with pytest.raises(ModelError, match=r"model\.not_gguf"):
+        await setting.service.ensure_loaded()
+
+
+async def test_the_default_is_the_chosen_else_the_largest_that_fits(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, n_bytes in (("small", 1000), ("middle", 2000), ("large", 9000)):
+        setting.add(name, n_bytes)
+    available = 400_000_000 + 3000
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
+    assert (await setting.service._list(ListModels(), Context())).default == "middle"
+    available = 0
+    assert (await setting.service._list(ListModels(), Context())).default == "small"
+    setting.settings.settings = Settings(default_model="large")
+    assert (await setting.service._list(ListModels(), Context())).default == "large"
+    setting.settings.settings = Settings(default_model="gone")
+    assert (await setting.service._list(ListModels(), Context())).default == "small"
+
+
+async def test_loads_once_and_tells_the_progress(setting: Setting) -> None:
+    setting.add("first")
+    progress: list[float] = []
+    info, same = await asyncio.gather(
+        setting.service.ensure_loaded("first", progress.append), setting.service.ensure_loaded()
+    )
+    assert info.name == "first" and same is info and progress == [0.5]
+    assert setting.changes() == [
+        ("first", "loading", 0.0),
+        ("first", "loading", 0.5),
+        ("first", "loaded", 1.0),
+    ]
+    entry = await setting.service._choose(ChooseModel(name="first"), Context())
+    assert (entry.state, entry.context_length) == ("loaded", 2048)
+
+
+async def test_loads_again_when_the_file_the_settings_or_the_worker_changed(setting: Setting) -> None:
+    path = setting.add("first")
+    info = await setting.service.ensure_loaded("first")
+    setting.add("first", 1200)
+    changed = await setting.service.ensure_loaded("first")
+    assert changed is not info
+    setting.settings.settings = Settings(context_length=4096)
+    assert (await setting.service.ensure_loaded("first")).context_length == 4096
+    with pytest.raises(WorkerError):
+        await setting.worker.call(say("SIGSEGV"))
+    assert (await setting.entry("first")).state == "available"
+    assert (await setting.service.ensure_loaded("first")).path == str(path)
+
+
+async def test_one_at_a_time(setting: Setting) -> None:
+    setting.add("first")
+    setting.add("second")
+    await setting.service.ensure_loaded("first")
+    await setting.service.ensure_loaded("second")
+    assert (await setting.entry("first")).state == "available"
+    assert (await setting.entry("second")).state == "loaded"
+    assert ("first", "available", None) in setting.changes()
+
+
+async def test_a_model_that_crashes_the_engine_is_marked_and_others_still_load(setting: Setting) -> None:
+    setting.add("crash")
+    setting.add("good")
+    for _ in range(2):
+        with pytest.raises(WorkerError) as failure:
+            await setting.service.ensure_loaded("crash")
+        assert "while loading the model crash" in failure.value.user_message
+    assert setting.changes()[-1] == ("crash", "broken", None)
+    assert (await setting.entry("crash")).state == "broken"
+    with pytest.raises(ModelError, match=r"model\.crashes"):
+        await setting.service.ensure_loaded("crash")
+    with pytest.raises(WorkerError):
+        await setting.worker.call(say("SIGSEGV"))
+    assert (await setting.service.ensure_loaded("good")).name == "good"
+    assert (await setting.service._list(ListModels(), Context())).default == "good"
+
+
+async def test_reasons_of_the_engine_last_where_they_lie_in_the_file(setting: Setting) -> None:
+    setting.add("odd")
+    setting.add("large")
+    with pytest.raises(AppError, match=r"model\.unsupported"):
+        await setting.service.ensure_loaded("odd")
+    assert (await setting.entry("odd")).problem == "Odd."
+    with pytest.raises(ModelError, match=r"model\.unsupported"):
+        await setting.service.ensure_loaded("odd")
+    with pytest.raises(AppError, match=r"model\.too_large"):
+        await setting.service.ensure_loaded("large")
+    assert (await setting.entry("large")).state == "available"
+
+
+async def test_cancelling_a_load_frees_the_way(setting: Setting) -> None:
+    setting.add("slow")
+    setting.add("good")
+    task = asyncio.create_task(setting.service.ensure_loaded("slow"))
+    while not any(state == "loading" for _, state, _ in setting.changes()):
+        await asyncio.sleep(0.01)
+    assert (await setting.entry("slow")).state == "loading"
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert setting.changes()[-1] == ("slow", "available", None)
+    assert (await setting.service.ensure_loaded("good")).name == "good"
+
+
+async def test_a_file_that_vanishes_is_said(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = setting.add("first")
+    entry = await setting.entry("first")
+
+    async def stale(name: str) -> ModelEntry:
+        return entry
+
+    path.unlink()
+    assert await setting.service.entries() == []
+    monkeypatch.setattr(setting.service, "_find", stale)
+    with pytest.raises(NotFoundError, match="not there any more"):
+        await setting.service.ensure_loaded("first")
+    assert set(setting.service.handlers()) == {ListModels, ChooseModel}
+
+
+async def test_a_file_that_vanishes_while_the_folder_is_read(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (setting.own / "gone.gguf").symlink_to(setting.own / "nowhere")
+    assert await setting.service.entries() == []
