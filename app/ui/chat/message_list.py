@@ -88,6 +88,7 @@ class MessageList(QAbstractScrollArea):
         self._model = model
         model.modelReset.connect(self._on_model_reset)
         model.rowsInserted.connect(self._on_rows_inserted)
+        model.rowsRemoved.connect(self._on_rows_removed)
         model.dataChanged.connect(self._on_data_changed)
         self._on_model_reset()
 
@@ -123,6 +124,18 @@ class MessageList(QAbstractScrollArea):
         for row in range(first, last + 1):
             self._heights.insert(row, self._estimate(self._model.row(row).message))
             self._measured.insert(row, False)
+        self._timer.start()
+
+    @Slot(QModelIndex, int, int)
+    def _on_rows_removed(self, _parent: QModelIndex, first: int, last: int) -> None:
+        n_gone = last - first + 1
+        for row in range(first, last + 1):
+            if (widget := self._widgets.pop(row, None)) is not None:
+                widget.hide()
+                widget.deleteLater()
+        self._widgets = {row - n_gone if row > last else row: widget for row, widget in self._widgets.items()}
+        del self._heights[first : last + 1]
+        del self._measured[first : last + 1]
         self._timer.start()
 
     @Slot(QModelIndex, QModelIndex)

@@ -66,9 +66,25 @@ class MessageModel(QAbstractListModel):
         self._rows.append(MessageRow(message, question=self._question_of(message)))
         self.endInsertRows()
 
-    def replace(self, message: ChatMessage) -> None:
-        """Show a new version of a message; nothing where it is not there."""
-        self._change(message.id, lambda row: replace(row, message=message, phase=_phase(row, message)))
+    def replace(self, message: ChatMessage, message_id: str = "") -> None:
+        """Show a new version of a message; nothing where it is not there.
+
+        Args:
+            message: the new version.
+            message_id: the id that it had so far, where that changes (a stored one for a provisional one).
+        """
+        self._change(
+            message_id or message.id,
+            lambda row: replace(row, message=message, phase=_phase(row, message)),
+        )
+
+    def remove(self, message_id: str) -> None:
+        """Take a message out of what is shown; nothing where it is not there."""
+        number = self.find(message_id)
+        if number is not None:
+            self.beginRemoveRows(QModelIndex(), number, number)
+            del self._rows[number]
+            self.endRemoveRows()
 
     def set_text(self, message_id: str, text: str) -> None:
         """Show a longer text of a message that is being written."""

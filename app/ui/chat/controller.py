@@ -1,0 +1,302 @@
+"""Drives the chat: opens conversations, asks, stops, keeps drafts; all of it through the session."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.core.errors import AppError
+from app.protocol.chat import (
+    AnswerStarted,
+    Ask,
+    Citation,
+    ConversationChanged,
+    ConversationEntry,
+    CreateConversation,
+    GetConversation,
+    SaveDraft,
+    UpdateConversation,
+)
+from app.protocol.library import CollectionList, ListCollections, Scope
+from app.protocol.models import ChooseModel, ListModels, ModelList
+from app.ui.chat.live_answer import PROVISIONAL, LiveAnswer
+from app.ui.chat.message_model import MessageModel
+from app.ui.notifier import Notifier
+from app.ui.session import Session
+from app.ui.tasks import TaskSpawner
+
+log = logging.getLogger(__name__)
+DRAFT_DELAY_MS = 800
+
+
+@dataclass
+class OpenConversation:
+    """A conversation that is shown, or whose answer is being written in the background.
+
+    Attributes:
+        entry: None for a new one that nothing was stored of yet.
+        draft: the unsent text; `stored_draft` is what the host has.
+        live: the answer that is being written.
+        creating: held while the host creates it, so that it is created once.
+    """
+
+    model: MessageModel
+    entry: ConversationEntry | None = None
+    draft: str = ""
+    stored_draft: str = ""
+    scope: Scope = field(default_factory=Scope)
+    model_name: str = ""
+    live: LiveAnswer | None = None
+    creating: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def id(self) -> str | None:
+        """Its id; None while it is not stored."""
+        return self.entry.id if self.entry is not None else None
+
+
+class ChatController(QObject):
+    """Holds the open conversation and talks to the host about it.
+
+    Signals:
+        conversation_shown: OpenConversation: show its model, draft, scope and model name.
+        entry_changed: ConversationEntry of the shown one: a new title, scope or model, or its first storing.
+        busy_changed: bool: an answer of the shown conversation is being written.
+        models_changed: ModelList.
+        collections_changed: CollectionList.
+    """
+
+    conversation_shown = Signal(object)
+    entry_changed = Signal(object)
+    busy_changed = Signal(bool)
+    models_changed = Signal(object)
+    collections_changed = Signal(object)
+
+    def __init__(
+        self, session: Session, tasks: TaskSpawner, notifier: Notifier, parent: QObject | None = None
+    ) -> None:
+        """Start with a new conversation; nothing is asked of the host before it is connected."""
+        super().__init__(parent)
+        self._session, self._tasks, self._notifier = session, tasks, notifier
+        self._current = OpenConversation(MessageModel(self))
+        self._writing: list[OpenConversation] = []
+        self._wanted_id: str | None = None  # the last one asked for: a slower answer for another is dropped
+        self._draft_timer = QTimer(self)
+        self._draft_timer.setSingleShot(True)
+        self._draft_timer.setInterval(DRAFT_DELAY_MS)
+        self._draft_timer.timeout.connect(self._on_draft_due)
+        session.connected.connect(self._on_connected)
+        session.conversation_changed.connect(self._on_conversation_changed)
+
+    @property
+    def current(self) -> OpenConversation:
+        """The conversation that is shown."""
+        return self._current
+
+    def new(self) -> None:
+        """Show a new, empty conversation with the scope and model of the one before."""
+        self._wanted_id = None
+        before = self._current
+        if before.entry is None and not before.model.rowCount():
+            self._show(before)
+            return
+        self._save_draft_now()
+        self._show(OpenConversation(MessageModel(self), scope=before.scope, model_name=before.model_name))
+
+    def open(self, conversation_id: str) -> None:
+        """Show a stored conversation."""
+        if conversation_id == self._current.id:
+            return
+        self._save_draft_now()
+        self._wanted_id = conversation_id
+        for conversation in self._writing:
+            if conversation.id == conversation_id:
+                self._show(conversation)
+                return
+        self._tasks.spawn(self._load(conversation_id), "open conversation")
+
+    def ask(self, question: str, *, use_documents: bool = True) -> None:
+        """Ask in the shown conversation; nothing while an answer is being written."""
+        conversation = self._current
+        if conversation.live is not None:
+            return
+        self._draft_timer.stop()
+        conversation.draft = ""
+        if conversation.entry is None and conversation.creating.locked():
+            # Its draft is just making it a stored conversation; asking now would make a second one.
+            self._tasks.spawn(self._ask_when_created(conversation, question, use_documents), "ask")
+            return
+        request = Ask(
+            question=question,
+            conversation_id=conversation.id,
+            scope=conversation.scope if conversation.id is None else None,
+            model=conversation.model_name,
+            use_documents=use_documents,
+        )
+        live = LiveAnswer(self._session, conversation.model, request, self)
+        conversation.live = live
+        self._writing.append(conversation)
+        live.started.connect(self._on_answer_started)
+        live.ended.connect(self._on_answer_ended)
+        self.busy_changed.emit(True)
+        self._tasks.spawn(live.run(), "answer")
+
+    async def _ask_when_created(
+        self, conversation: OpenConversation, question: str, use_documents: bool
+    ) -> None:
+        async with conversation.creating:
+            pass
+        if conversation is self._current:
+            self.ask(question, use_documents=use_documents)
+
+    def stop(self) -> None:
+        """Stop the answer of the shown conversation."""
+        if self._current.live is not None:
+            self._current.live.stop()
+
+    def retry(self, message_id: str, *, use_documents: bool = True) -> None:
+        """Ask the question of an answer again; one that was never stored is taken away first."""
+        model = self._current.model
+        number = model.find(message_id)
+        if number is None or self._current.live is not None:
+            return
+        row = model.row(number)
+        if message_id.startswith(PROVISIONAL) and row.message.parent_id:
+            model.remove(message_id)
+            model.remove(row.message.parent_id)
+        if row.question:
+            self.ask(row.question, use_documents=use_documents)
+
+    def citations_of(self, message_id: str) -> tuple[Citation, ...]:
+        """Give the citations of a message that is shown."""
+        number = self._current.model.find(message_id)
+        return () if number is None else self._current.model.row(number).message.citations
+
+    def edit_draft(self, text: str) -> None:
+        """Keep the unsent text; it is stored DRAFT_DELAY_MS after the first change since the last storing."""
+        self._current.draft = text
+        if not self._draft_timer.isActive():
+            self._draft_timer.start()
+
+    def choose_scope(self, scope: Scope) -> None:
+        """Let the shown conversation use other documents."""
+        self._current.scope = scope
+        if self._current.id is not None:
+            request = UpdateConversation(conversation_id=self._current.id, scope=scope)
+            self._tasks.spawn(self._session.call(request), "set scope")
+
+    def choose_model(self, name: str) -> None:
+        """Let another model answer in the shown conversation; it is loaded ahead."""
+        self._current.model_name = name
+        if self._current.id is not None:
+            request = UpdateConversation(conversation_id=self._current.id, model=name)
+            self._tasks.spawn(self._session.call(request), "set model")
+        self._tasks.spawn(self._session.call(ChooseModel(name=name)), "load model")
+
+    async def close(self) -> None:
+        """Store the draft before the window goes."""
+        self._draft_timer.stop()
+        if self._session.is_connected:
+            await self._save_draft(self._current)
+
+    def _show(self, conversation: OpenConversation) -> None:
+        self._current = conversation
+        self.conversation_shown.emit(conversation)
+        self.busy_changed.emit(conversation.live is not None)
+
+    async def _load(self, conversation_id: str) -> None:
+        stored = await self._session.call(GetConversation(conversation_id=conversation_id))
+        if self._wanted_id != conversation_id:
+            return
+        model = MessageModel(self)
+        model.reset(stored.messages)
+        entry = stored.entry
+        self._show(OpenConversation(model, entry, stored.draft, stored.draft, entry.scope, entry.model))
+
+    @Slot()
+    def _on_connected(self) -> None:
+        self._tasks.spawn(self._load_choices(), "load choices")
+        if self._current.id is not None and self._current.live is None:
+            # What is shown may be behind what the host stored while it, or we, were away.
+            self._tasks.spawn(self._reload(self._current), "reload conversation")
+
+    async def _load_choices(self) -> None:
+        models: ModelList = await self._session.call(ListModels())
+        self.models_changed.emit(models)
+        collections: CollectionList = await self._session.call(ListCollections())
+        self.collections_changed.emit(collections)
+
+    async def _reload(self, conversation: OpenConversation) -> None:
+        assert conversation.id is not None
+        stored = await self._session.call(GetConversation(conversation_id=conversation.id))
+        if conversation.live is None:
+            conversation.model.reset(stored.messages)
+
+    @Slot(object)
+    def _on_conversation_changed(self, change: ConversationChanged) -> None:
+        if change.conversation.id != self._current.id:
+            return
+        if change.deleted:
+            self._draft_timer.stop()
+            self._current = OpenConversation(MessageModel(self))
+            self._show(self._current)
+            return
+        self._current.entry = change.conversation
+        self._current.scope = change.conversation.scope
+        self._current.model_name = change.conversation.model
+        self.entry_changed.emit(change.conversation)
+
+    @Slot(object)
+    def _on_answer_started(self, started: AnswerStarted) -> None:
+        conversation = self._conversation_of(self.sender())
+        if conversation is None:
+            return
+        conversation.entry = started.conversation
+        conversation.stored_draft = ""  # the host clears the draft with the question that it stored
+        if conversation is self._current:
+            self.entry_changed.emit(started.conversation)
+
+    @Slot(object)
+    def _on_answer_ended(self, live: LiveAnswer) -> None:
+        conversation = self._conversation_of(live)
+        if conversation is None:
+            return
+        conversation.live = None
+        self._writing.remove(conversation)
+        if conversation is self._current:
+            self.busy_changed.emit(False)
+        live.deleteLater()
+
+    def _conversation_of(self, live: QObject) -> OpenConversation | None:
+        return next((c for c in self._writing if c.live is live), None)
+
+    @Slot()
+    def _on_draft_due(self) -> None:
+        self._tasks.spawn(self._save_draft(self._current), "save draft")
+
+    def _save_draft_now(self) -> None:
+        self._draft_timer.stop()
+        if self._current.draft != self._current.stored_draft:
+            self._tasks.spawn(self._save_draft(self._current), "save draft")
+
+    async def _save_draft(self, conversation: OpenConversation) -> None:
+        """Store the draft; the first text of a new conversation stores that too."""
+        async with conversation.creating:
+            text = conversation.draft
+            if text == conversation.stored_draft:
+                return
+            try:
+                if conversation.entry is None:
+                    await self._create(conversation)
+                assert conversation.id is not None
+                await self._session.call(SaveDraft(conversation_id=conversation.id, text=text))
+                conversation.stored_draft = text
+            except AppError as error:
+                log.info("a draft could not be stored: %s", error.code)  # tried again with the next change
+
+    async def _create(self, conversation: OpenConversation) -> None:
+        request = CreateConversation(scope=conversation.scope, model=conversation.model_name)
+        conversation.entry = replace(await self._session.call(request))
+        if conversation is self._current:
+            self.entry_changed.emit(conversation.entry)

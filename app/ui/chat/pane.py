@@ -1,0 +1,223 @@
+"""The middle of the window: title, messages or the first steps, and the composer."""
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+
+from app.protocol.chat import ConversationEntry
+from app.protocol.library import CollectionList, CollectionsChanged, LibraryStatus, Scope
+from app.protocol.models import ModelList
+from app.ui.chat.choosers import ModelChooser, ScopeChooser
+from app.ui.chat.composer import Composer
+from app.ui.chat.controller import ChatController, OpenConversation
+from app.ui.chat.empty_state import EmptyState
+from app.ui.chat.message_list import MessageList
+from app.ui.chat.message_model import MessageModel
+from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH
+from app.ui.icons import bind_icon
+from app.ui.session import Session
+from app.ui.theme import Theme, set_role
+from app.ui.tokens import CONTROL_HEIGHT, SPACE_L, SPACE_M, SPACE_S
+
+
+class ChatPane(QFrame):
+    """Shows the open conversation; wishes go to the controller, or up as signals where they concern others.
+
+    Signals:
+        citation_opened: (tuple of Citation, index).
+        link_activated: address (str), not opened yet.
+        files_pasted: local paths (list of str).
+        add_files_requested, add_folder_requested, sample_requested: to the window.
+    """
+
+    citation_opened = Signal(object, int)
+    link_activated = Signal(str)
+    files_pasted = Signal(list)
+    add_files_requested = Signal()
+    add_folder_requested = Signal()
+    sample_requested = Signal()
+
+    def __init__(
+        self, controller: ChatController, session: Session, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        """Show the controller's conversation."""
+        super().__init__(parent)
+        set_role(self, "surface")
+        self._controller, self._theme = controller, theme
+        self._title = QLabel()
+        set_role(self._title, "heading")
+        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        self.left_button = self._header_button("sidebar-left", self.tr("Show or hide the conversations"))
+        self.right_button = self._header_button("sidebar-right", self.tr("Show or hide the library"))
+        self.menu_button = self._header_button("more", self.tr("Menu"))
+        self.messages = MessageList(theme)
+        self.empty = EmptyState(theme)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.messages)
+        self.composer = Composer(theme)
+        self.models = ModelChooser(theme)
+        self.scopes = ScopeChooser(theme)
+        self.composer.add_chooser(self.models)
+        self.composer.add_chooser(self.scopes)
+        self._lay_out()
+        self._connect_parts()
+        self._connect_controller(controller, session)
+        self._show_conversation(controller.current)
+
+    def _header_button(self, name: str, words: str) -> QToolButton:
+        button = QToolButton()
+        button.setFixedSize(QSize(CONTROL_HEIGHT, CONTROL_HEIGHT))
+        button.setToolTip(words)
+        button.setAccessibleName(words)
+        bind_icon(button, name, self._theme)
+        return button
+
+    def _lay_out(self) -> None:
+        header = QHBoxLayout()
+        header.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
+        header.setSpacing(SPACE_S)
+        header.addWidget(self.left_button)
+        header.addWidget(self._title, 1)
+        header.addWidget(self.menu_button)
+        header.addWidget(self.right_button)
+        line = QFrame()
+        line.setFixedHeight(1)
+        set_role(line, "line")
+        foot = QHBoxLayout()
+        foot.setContentsMargins(SPACE_L, SPACE_S, SPACE_L, SPACE_M)
+        self.composer.setMaximumWidth(MAX_CONTENT_WIDTH)
+        foot.addStretch(1)
+        foot.addWidget(self.composer, 1000)
+        foot.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(header)
+        layout.addWidget(line)
+        layout.addWidget(self._stack, 1)
+        layout.addLayout(foot)
+
+    def _connect_parts(self) -> None:
+        self.messages.citation_activated.connect(self._on_citation_activated)
+        self.messages.link_activated.connect(self.link_activated)
+        self.messages.retry_requested.connect(self._on_retry_requested)
+        self.messages.general_requested.connect(self._on_general_requested)
+        self.empty.add_files_requested.connect(self.add_files_requested)
+        self.empty.add_folder_requested.connect(self.add_folder_requested)
+        self.empty.sample_requested.connect(self._on_sample_requested)
+        self.empty.question_chosen.connect(self._on_send_requested)
+        self.composer.send_requested.connect(self._on_send_requested)
+        self.composer.stop_requested.connect(self.stop)
+        self.composer.text_edited.connect(self._on_text_edited)
+        self.composer.files_pasted.connect(self.files_pasted)
+        self.composer.attach_requested.connect(self.add_files_requested)
+        self.models.model_chosen.connect(self._on_model_chosen)
+        self.scopes.scope_chosen.connect(self._on_scope_chosen)
+
+    def _connect_controller(self, controller: ChatController, session: Session) -> None:
+        controller.conversation_shown.connect(self._show_conversation)
+        controller.entry_changed.connect(self._on_entry_changed)
+        controller.busy_changed.connect(self._on_busy_changed)
+        controller.models_changed.connect(self._on_models_changed)
+        controller.collections_changed.connect(self._on_collections_changed)
+        session.collections_changed.connect(self._on_collections_changed)
+        session.model_changed.connect(self.models.apply_change)
+        session.library_status_changed.connect(self.show_library_status)
+
+    @Slot()
+    def stop(self) -> None:
+        """Stop the answer that is being written."""
+        self._controller.stop()
+
+    @Slot(object)
+    def show_library_status(self, status: LibraryStatus) -> None:
+        """Fit the first steps to the library."""
+        self.empty.show_status(status)
+
+    def focus_composer(self) -> None:
+        """Put the cursor into the composer."""
+        self.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    @Slot(object)
+    def _show_conversation(self, conversation: OpenConversation) -> None:
+        model: MessageModel = conversation.model
+        self.messages.set_model(model)
+        model.rowsInserted.connect(self._on_rows_changed)
+        model.rowsRemoved.connect(self._on_rows_changed)
+        model.modelReset.connect(self._on_rows_changed)
+        self.composer.set_text(conversation.draft)
+        self.models.set_current(conversation.model_name)
+        self.scopes.set_scope(conversation.scope)
+        self._show_title(conversation.entry)
+        self._on_rows_changed()
+
+    def _show_title(self, entry: ConversationEntry | None) -> None:
+        words = entry.title if entry is not None and entry.title else self.tr("New conversation")
+        self._title.setText(words)
+        self._title.setToolTip("")
+
+    @Slot()
+    def _on_rows_changed(self) -> None:
+        has_messages = self._controller.current.model.rowCount() > 0
+        self._stack.setCurrentWidget(self.messages if has_messages else self.empty)
+
+    @Slot(object)
+    def _on_entry_changed(self, entry: ConversationEntry) -> None:
+        self._show_title(entry)
+        self.models.set_current(entry.model)
+        self.scopes.set_scope(entry.scope)
+
+    @Slot(bool)
+    def _on_busy_changed(self, busy: bool) -> None:
+        self.composer.set_busy(busy)
+
+    @Slot(object)
+    def _on_models_changed(self, models: ModelList) -> None:
+        self.models.set_models(models)
+
+    @Slot(object)
+    def _on_collections_changed(self, collections: CollectionList | CollectionsChanged) -> None:
+        self.scopes.set_collections(collections.collections)
+
+    @Slot(str, int)
+    def _on_citation_activated(self, message_id: str, index: int) -> None:
+        citations = self._controller.citations_of(message_id)
+        if index < len(citations):
+            self.citation_opened.emit(citations, index)
+
+    @Slot(str)
+    def _on_retry_requested(self, message_id: str) -> None:
+        self._controller.retry(message_id)
+
+    @Slot(str)
+    def _on_general_requested(self, message_id: str) -> None:
+        self._controller.retry(message_id, use_documents=False)
+
+    @Slot()
+    def _on_sample_requested(self) -> None:
+        self.empty.suggest_questions(
+            (
+                self.tr("Which kinds of files can it read?"),
+                self.tr("Where do my files go when I add them?"),
+                self.tr("What happens if my documents do not hold the answer?"),
+            )
+        )
+        self.sample_requested.emit()
+
+    @Slot(str)
+    def _on_send_requested(self, question: str) -> None:
+        if self._controller.current.live is None:
+            self.composer.set_text("")
+            self._controller.ask(question)
+
+    @Slot(str)
+    def _on_text_edited(self, text: str) -> None:
+        self._controller.edit_draft(text)
+
+    @Slot(str)
+    def _on_model_chosen(self, name: str) -> None:
+        self._controller.choose_model(name)
+
+    @Slot(object)
+    def _on_scope_chosen(self, scope: Scope) -> None:
+        self._controller.choose_scope(scope)

@@ -1,0 +1,70 @@
+"""What the user dropped or pasted: files and folders, or text."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QUrl
+
+MAX_TEXT_CHARACTERS = 5_000_000
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Something to put into the library.
+
+    Attributes:
+        paths: absolute paths of files and folders of this machine.
+        text: pasted or dropped text; used where there are no paths.
+        n_refused: addresses that are no files of this machine.
+    """
+
+    paths: tuple[str, ...] = ()
+    text: str = ""
+    n_refused: int = 0
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to add."""
+        return bool(self.paths or self.text)
+
+
+def intake_of(mime: QMimeData) -> Intake:
+    """Read what a drop or the clipboard holds; nothing is opened."""
+    paths = local_paths(mime)
+    n_urls = len(mime.urls())
+    if paths:
+        return Intake(tuple(paths), "", n_urls - len(paths))
+    if n_urls and not mime.hasText():
+        return Intake(n_refused=n_urls)
+    text = mime.text() if mime.hasText() else ""
+    if n_urls and all(QUrl(line).scheme() for line in text.split()):
+        return Intake(n_refused=n_urls)
+    return Intake(text=text[:MAX_TEXT_CHARACTERS] if text.strip() else "")
+
+
+def local_paths(mime: QMimeData) -> list[str]:
+    """Give the absolute paths of local files in a drop or the clipboard; other hosts' are left out."""
+    paths = []
+    for url in mime.urls():
+        if url.isLocalFile() and not url.host() and (path := url.toLocalFile()) and not _is_unc(path):
+            paths.append(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
+    return paths
+
+
+def _is_unc(path: str) -> bool:
+    """Tell whether a path names another machine; touching one can give away credentials (Windows)."""
+    return path.startswith(("//", "\\\\"))
+
+
+def suggested_name(text: str) -> str:
+    """Suggest a file name for pasted text: its first words."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    kept = "".join(c if c.isalnum() or c in " -_" else " " for c in line)
+    return " ".join(kept.split())[:50].strip() or "Pasted text"
+
+
+def intake_words(paths: Sequence[str]) -> tuple[int, int]:
+    """Count (files, folders) among paths; one look at the disk each, so for a handful only."""
+    n_folders = sum(Path(path).is_dir() for path in paths[:20])
+    return len(paths) - n_folders, n_folders
