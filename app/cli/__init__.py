@@ -1,1 +1,1 @@
-"""h2oGPT Desktop."""
+"""The command line: a thin front end over the client, without Qt."""

@@ -28,6 +28,14 @@ def worker_command(kind: str, arguments: Sequence[str] = ()) -> list[str]:
     return [*command, *arguments]
 
 
+def window_command(arguments: Sequence[str] = ()) -> list[str]:
+    """Give argv of the window with its arguments; frozen, it stands beside the program that asks."""
+    if getattr(sys, "frozen", False):
+        suffix = ".exe" if os.name == "nt" else ""
+        return [str(Path(sys.executable).with_name(f"h2ogpt-desktop{suffix}")), *arguments]
+    return [sys.executable, "-P", "-m", "app.ui", *arguments]
+
+
 def worker_environment() -> dict[str, str]:
     """Give the environment of background processes: no telemetry, no hub access, UTF-8 throughout.
 

@@ -1,0 +1,27 @@
+"""Questions and queries: one from the command line, or one a line from standard input."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator
+
+
+async def texts(argument: str) -> AsyncIterator[str]:
+    """Yield the argument itself, or for `-` each line of standard input as it comes.
+
+    A daemon thread reads, so that the connection stays served and Ctrl+C ends the program while nobody types.
+    """
+    if argument != "-":
+        yield argument
+        return
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(lines.put_nowait, line.rstrip("\r\n"))
+        loop.call_soon_threadsafe(lines.put_nowait, None)
+
+    threading.Thread(target=read, name="standard input", daemon=True).start()
+    while (line := await lines.get()) is not None:
+        yield line
