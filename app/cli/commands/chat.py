@@ -1,7 +1,7 @@
 """`h2ogpt chat`: a conversation in the terminal, streaming, with citations.
 
-The terminal is read in the main thread and the connection lives in a loop of its own, so that Ctrl+C stops the answer
-at once and leaves at the prompt, on every system.
+The terminal is read in the main thread and the connection lives in a loop of its own, so that Ctrl+C stops
+the answer at once and leaves at the prompt, on every system.
 """
 
 import argparse
