@@ -9,13 +9,13 @@ import sys
 from app.worker.parser.registry import Registry
 
 _PRELOADED = (
+    "app.worker.mupdf",
     "charset_normalizer",
     "csv",
     "docx",
     "lxml.html",
     "openpyxl",
     "pptx",
-    "pymupdf",
     "striprtf.striprtf",
     "zipfile",
 )

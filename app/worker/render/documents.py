@@ -6,9 +6,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pymupdf
-
 from app.core.errors import FileError, NotFoundError
+from app.worker.mupdf import pymupdf
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import pymupdf
-
 from app.core.errors import FileError, NotFoundError
 from app.protocol.page import DrawPage, PageImage
 from app.worker import sandbox
+from app.worker.mupdf import pymupdf
 from app.worker.render.documents import OpenDocuments
 from app.worker.runtime import Job, Reply, Worker
 
@@ -28,8 +27,6 @@ _MAX_DRAWING_S = 60.0
 
 def main(argv: list[str]) -> int:
     """Serve until the host ends; return the exit code. Takes no arguments."""
-    pymupdf.TOOLS.mupdf_display_errors(False)  # they would bring names and text into the log
-    pymupdf.TOOLS.mupdf_display_warnings(False)
     _limit_memory()
     sandbox.confine(sandbox.Rights(readable=("/",), threads=True))
     renderer = Renderer()

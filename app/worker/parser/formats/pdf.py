@@ -6,8 +6,7 @@ Tables and pictures are left alone here: looking for them costs a hundred times 
 import re
 from typing import Any
 
-import pymupdf
-
+from app.worker.mupdf import pymupdf
 from app.worker.parser.builder import limit_reached, sensible_title
 from app.worker.parser.formats.pdf_headings import find_headings
 from app.worker.parser.formats.pdf_layout import LineMark, Vocabulary, WordTuple, page_text
@@ -31,8 +30,6 @@ def read_pdf(source: Source) -> Extract:
     Raises:
         Refusal: password, damage, no text.
     """
-    pymupdf.TOOLS.mupdf_display_errors(False)
-    pymupdf.TOOLS.mupdf_display_warnings(False)
     with _open(source) as document:
         source.extend_cpu(_CPU_S_PER_PAGE * document.page_count)
         reading = _Reading(document, source)
