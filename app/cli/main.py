@@ -15,6 +15,7 @@ from types import ModuleType
 from app import __version__
 from app.cli import arguments
 from app.cli.commands import ask, chat, doctor, ingest, library, search
+from app.cli.notices import Notices
 from app.cli.output import close_quietly, prepare, print_error
 from app.client import Cancelled, HostClient
 from app.core.errors import AppError
@@ -83,8 +84,11 @@ def open_window(data_dir: str | None) -> int:
 
 async def _run(options: argparse.Namespace, data_dir: str | None) -> int:
     module, _ = COMMANDS[options.command]
-    client = await HostClient.connect(data_paths(data_dir), kind="cli")
+    notices = Notices()
+    client = await HostClient.connect(data_paths(data_dir), kind="cli", on_event=notices.on_event)
     try:
+        if module is ingest:
+            return await notices.or_storage_trouble(module.run(options, client))
         code: int = await module.run(options, client)
         return code
     finally:

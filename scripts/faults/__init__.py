@@ -1,0 +1,1 @@
+"""Fault drills with real processes: each script breaks something on purpose and prints what the user would see."""
