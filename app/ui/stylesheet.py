@@ -6,8 +6,8 @@ Widgets choose a look with the dynamic property `role`:
     QToolButton   (none: flat with hover), bordered, primary, chooser
     QLabel        title, heading, muted, faint, small, badge-ok, badge-warning, badge-error, badge-busy,
                   badge-accent
-    QFrame        card, sidebar, surface, banner-info, banner-warning, banner-error, toast, overlay, line,
-                  composer, composer-focused
+    QFrame        card, sidebar, surface, banner-info, banner-warning, banner-error, toast, line,
+                  composer, composer-focused, status
     QListView, QTreeView, QTableView   (none) rows with hover and selection
 """
 
@@ -90,14 +90,13 @@ def _frames(p: Palette, _points: float) -> str:
         border-radius: {RADIUS_L}px; }}
     QFrame[role="sidebar"] {{ background: {p.sidebar}; border: none; }}
     QFrame[role="surface"] {{ background: {p.surface}; border: none; }}
+    QFrame[role="status"] {{ background: {p.window}; border: none; border-top: 1px solid {p.border}; }}
     QFrame[role="line"] {{ background: {p.border}; border: none; }}
     QFrame[role="toast"] {{ background: {p.raised}; border: 1px solid {p.border_strong};
         border-radius: {RADIUS_L}px; }}
     QFrame[role="composer"], QFrame[role="composer-focused"] {{ background: {p.raised};
         border: 1px solid {p.border_strong}; border-radius: {RADIUS_L}px; }}
     QFrame[role="composer-focused"] {{ border: 2px solid {p.focus}; }}
-    QFrame[role="overlay"] {{ background: {p.accent_soft}; border: 2px dashed {p.accent};
-        border-radius: {RADIUS_L}px; }}
     {banners}
     """
 

@@ -34,7 +34,7 @@ class ChooserButton(QToolButton):
 
     def set_label(self, text: str) -> None:
         """Show a label, shortened in its middle."""
-        self.setText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, _MAX_LABEL_PX))
+        self.setText(" " + self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, _MAX_LABEL_PX))
 
 
 class ModelChooser(ChooserButton):

@@ -118,7 +118,10 @@ class MessageText(QTextBrowser):
     def height_for(self, width: int) -> int:
         """Give the height in pixels that the text needs at a width in pixels."""
         self.document().setTextWidth(width)
-        return int(self.document().size().height() + 0.999)
+        last = self.document().lastBlock()
+        # A document ends with the text of its last block; the box around code reaches further.
+        below = SPACE_M + 1 if _code_language(last) is not None else 0
+        return int(self.document().size().height() + 0.999) + below
 
     def ideal_width(self) -> int:
         """Give the width of the longest line if nothing wraps."""

@@ -156,6 +156,10 @@ class ConversationPane(QFrame):
             self.list.clearSelection()
             self.list.setCurrentIndex(QModelIndex())
 
+    def focus_list(self) -> None:
+        """Put the focus into the list, or on the first control where it is empty."""
+        (self._new if self.list.isHidden() else self.list).setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     def focus_search(self) -> None:
         """Put the cursor into the search field."""
         self._search.setFocus()

@@ -97,8 +97,9 @@ class Banner(QWidget):
             set_role(button, "link")
             button.clicked.connect(act)
             self._steps.addWidget(button)
-        if steps:
-            self._steps.addStretch(1)
+        self._steps.addStretch(
+            1
+        )  # without any item, the row's greatest width would be none, and so the text's
 
     @Slot()
     def _on_theme_changed(self) -> None:

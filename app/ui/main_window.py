@@ -1,0 +1,528 @@
+"""The window: three panes, what comes in by drop and paste, and how it opens and closes."""
+
+import asyncio
+import contextlib
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+
+from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QSplitter, QTextEdit, QVBoxLayout, QWidget
+
+from app import __version__
+from app.core.errors import AppError
+from app.protocol.chat import Citation, ConversationEntry
+from app.protocol.library import GetLibraryStatus
+from app.protocol.models import ListModels
+from app.protocol.system import GetHostStatus, Notice, Shutdown, WorkerChanged
+from app.ui.chat.controller import ChatController, OpenConversation
+from app.ui.chat.pane import ChatPane
+from app.ui.chat.rich_text import is_openable
+from app.ui.conversations.controller import ConversationsController
+from app.ui.conversations.pane import ConversationPane
+from app.ui.dialogs import CloseChoice, Dialogs, QtDialogs
+from app.ui.drop_overlay import DropOverlay
+from app.ui.elements.banner import Banner
+from app.ui.intake import intake_of
+from app.ui.intake_controller import IntakeController
+from app.ui.library.pane import LibraryPane
+from app.ui.notifier import Notifier, NotifierBridge
+from app.ui.right_area import RightArea
+from app.ui.session import Session
+from app.ui.status_line import StatusLine
+from app.ui.tasks import TaskSpawner
+from app.ui.theme import Theme
+from app.ui.toasts import ToastArea
+from app.ui.viewer.pane import ViewerPane
+from app.ui.window_actions import THEME_MARK, Command, WindowActions
+from app.ui.window_state import WindowState, load_state, save_state
+
+_START_SIZE = (1280, 800)
+_SMALLEST_SIZE = (760, 520)
+_VIEWER_SHARE = 0.42
+_VIEWER_MIN_WIDTH = 460
+_SAVE_DELAY_MS = 1500
+_STATUS_PATIENCE_S = 1.5
+
+
+@dataclass(frozen=True)
+class WindowParts:
+    """What the window is built from; wired once, in `application`.
+
+    Attributes:
+        dialogs: None for real dialogs over the window.
+    """
+
+    session: Session
+    tasks: TaskSpawner
+    notifier: Notifier
+    theme: Theme
+    dialogs: Dialogs | None = None
+
+
+class MainWindow(QMainWindow):
+    """The program's window.
+
+    Signals:
+        closed: the user closed it and may leave; running work was asked about.
+    """
+
+    closed = Signal()
+
+    def __init__(self, parts: WindowParts) -> None:
+        """Build the window from its parts; it is not shown yet."""
+        super().__init__()
+        self._session, self._tasks, self._notifier = parts.session, parts.tasks, parts.notifier
+        self._theme = parts.theme
+        self._dialogs: Dialogs = parts.dialogs or QtDialogs(self)
+        self._state = load_state(parts.session.paths)
+        self._may_close = self._is_closing = False
+        self._width_before_viewer: int | None = None
+        self._last_conversation = self._state.conversation_id
+        self.setWindowTitle("h2oGPT")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(*_SMALLEST_SIZE)
+        self._build_panes()
+        self._build_controllers()
+        self._lay_out()
+        self._connect()
+        self._add_commands()
+        self._restore()
+
+    def _build_panes(self) -> None:
+        session, tasks, theme = self._session, self._tasks, self._theme
+        self.chats = ChatController(session, tasks, self._notifier, self)
+        self.conversations = ConversationsController(session, tasks, self)
+        self.conversation_pane = ConversationPane(self.conversations.model, theme)
+        self.chat_pane = ChatPane(self.chats, session, theme)
+        self.library_pane = LibraryPane(session, tasks, theme)
+        self.viewer_pane = ViewerPane(session, tasks, theme)
+        self.right_area = RightArea(self.library_pane, self.viewer_pane, theme)
+        self.status_line = StatusLine(session, theme)
+        self.banner = Banner(theme)
+
+    def _build_controllers(self) -> None:
+        self.intake = IntakeController(
+            self.library_pane, self._session, self._tasks, self._notifier, self._dialogs, self
+        )
+        self._bridge = NotifierBridge(self._notifier, self)
+        self._save_timer = QTimer(self)
+        self._save_timer.setSingleShot(True)
+        self._save_timer.setInterval(_SAVE_DELAY_MS)
+        self._save_timer.timeout.connect(self._on_save_due)
+
+    def _lay_out(self) -> None:
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        for pane in (self.conversation_pane, self.chat_pane, self.right_area):
+            self.splitter.addWidget(pane)
+        self.conversation_pane.setMinimumWidth(190)
+        self.chat_pane.setMinimumWidth(360)
+        self.right_area.setMinimumWidth(300)
+        for index, stretch in enumerate((0, 1, 0)):
+            self.splitter.setStretchFactor(index, stretch)
+        central = QWidget()
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.splitter, 1)
+        layout.addWidget(self.status_line)
+        self.setCentralWidget(central)
+        self.toasts = ToastArea(self._theme, central, self.chat_pane.composer)
+        self.overlay = DropOverlay(self._theme, central)
+
+    def _connect(self) -> None:
+        self._bridge.notified.connect(self._on_notice)
+        self._session.notice_received.connect(self._on_notice)
+        self._session.connected.connect(self._on_connected)
+        self._session.disconnected.connect(self._on_disconnected)
+        self._session.worker_changed.connect(self._on_worker_changed)
+        self.conversation_pane.new_requested.connect(self.new_conversation)
+        self.conversation_pane.open_requested.connect(self._on_open_requested)
+        self.conversation_pane.delete_requested.connect(self._on_delete_requested)
+        self.conversations.deleted.connect(self._on_conversation_deleted)
+        self.conversations.loaded.connect(self._on_conversations_loaded)
+        self.chats.conversation_shown.connect(self._on_conversation_shown)
+        self.chats.entry_changed.connect(self._on_entry_changed)
+        self.chat_pane.citation_opened.connect(self._on_citation_opened)
+        self.chat_pane.link_activated.connect(self._on_link_activated)
+        self.chat_pane.files_pasted.connect(self.intake.add_paths)
+        self.chat_pane.add_files_requested.connect(self.intake.choose_files)
+        self.chat_pane.add_folder_requested.connect(self.intake.choose_folder)
+        self.chat_pane.sample_requested.connect(self.intake.add_sample)
+        self.chat_pane.left_button.clicked.connect(self.toggle_left)
+        self.chat_pane.right_button.clicked.connect(self.toggle_right)
+        self.chat_pane.menu_button.clicked.connect(self._on_menu_clicked)
+        self.intake.adding.connect(self._on_adding)
+        self.right_area.document_opened.connect(self._on_document_opened)
+        self.right_area.document_closed.connect(self._on_document_closed)
+        self.splitter.splitterMoved.connect(self._on_splitter_moved)
+
+    def _add_commands(self) -> None:
+        tr = self.tr
+        commands = [
+            Command(tr("New conversation"), "Ctrl+N", self.new_conversation, "add"),
+            Command(tr("Add files…"), "Ctrl+O", self.intake.choose_files, "add-file"),
+            Command(tr("Add a folder…"), "Ctrl+Shift+O", self.intake.choose_folder, "add-folder"),
+            Command(tr("Add from the clipboard"), "", self.paste, "copy"),
+            None,
+            Command(THEME_MARK, "", _nothing),
+            Command(tr("Keyboard shortcuts"), "Ctrl+?", self._show_shortcuts, "info"),
+            Command(tr("About h2oGPT"), "", self._show_about, "app"),
+            None,
+            Command(tr("Quit"), "Ctrl+Q", self.close, "close"),
+            Command("", "Ctrl+L", self.chat_pane.focus_composer, help=tr("Go to the text field")),
+            Command("", "Ctrl+K", self._focus_search, help=tr("Search conversations")),
+            Command("", "F6", self.focus_next_pane, help=tr("Go to the next pane")),
+            Command("", "Shift+F6", self.focus_previous_pane, help=tr("Go to the pane before")),
+            Command("", "Ctrl+B", self.toggle_left, help=tr("Show or hide the conversations")),
+            Command("", "Ctrl+Shift+B", self.toggle_right, help=tr("Show or hide the library")),
+        ]
+        self.actions_ = WindowActions(self, commands, self._theme, self.choose_theme)
+
+    # --- opening
+
+    def _restore(self) -> None:
+        state = self._state
+        if not (state.geometry and self.restoreGeometry(QByteArray(b64decode(state.geometry)))):
+            self.resize(*_START_SIZE)
+        self.conversation_pane.setVisible(state.left_visible)
+        self.right_area.setVisible(state.right_visible)
+        rest = max(360, self.width() - state.left_width - state.right_width)
+        self.splitter.setSizes([state.left_width, rest, state.right_width])
+        self.chat_pane.focus_composer()
+
+    @Slot()
+    def _on_connected(self) -> None:
+        self.banner.hide()
+        self._tasks.spawn(self._load_status(), "load status")
+
+    async def _load_status(self) -> None:
+        status = await self._session.call(GetLibraryStatus())
+        self.status_line.show_library(status)
+        self.chat_pane.show_library_status(status)
+        self.status_line.show_models(await self._session.call(ListModels()))
+
+    @Slot(str)
+    def _on_disconnected(self, words: str) -> None:
+        self.banner.say("warning", words)
+
+    @Slot(object)
+    def _on_worker_changed(self, change: WorkerChanged) -> None:
+        words = f"{change.message} {change.hint}".strip()
+        if change.state == "failed" and words:
+            self.banner.say("error", words)
+        elif change.state == "ready":
+            self.banner.hide()
+        elif words:
+            self.toasts.show_notice(
+                Notice(severity="warning", code="", message=change.message, hint=change.hint)
+            )
+
+    @Slot()
+    def _on_conversations_loaded(self) -> None:
+        wanted, self._last_conversation = self._last_conversation, ""
+        is_untouched = self.chats.current.id is None and not self.chats.current.draft
+        if wanted and is_untouched and self.conversations.model.row_of(wanted) is not None:
+            self.chats.open(wanted)
+
+    # --- conversations
+
+    @Slot()
+    def new_conversation(self) -> None:
+        """Show a new conversation with the cursor in the composer."""
+        self.chats.new()
+        self.chat_pane.focus_composer()
+
+    @Slot(str)
+    def _on_open_requested(self, conversation_id: str) -> None:
+        self.chats.open(conversation_id)
+
+    @Slot(object)
+    def _on_delete_requested(self, entry: ConversationEntry) -> None:
+        self.conversations.delete(entry)
+
+    @Slot(object)
+    def _on_conversation_deleted(self, entry: ConversationEntry) -> None:
+        title = self.conversations.model.title(entry)
+
+        def undo() -> None:
+            self.conversations.restore(entry)
+
+        self.toasts.undo(self.tr("“{0}” was deleted.").format(title), undo)
+
+    @Slot(object)
+    def _on_conversation_shown(self, conversation: OpenConversation) -> None:
+        self.conversation_pane.show_current(conversation.id)
+        self._save_timer.start()
+
+    @Slot(object)
+    def _on_entry_changed(self, entry: ConversationEntry) -> None:
+        self.conversation_pane.show_current(entry.id)
+        self._save_timer.start()
+
+    # --- citations and links
+
+    @Slot(object, int)
+    def _on_citation_opened(self, citations: tuple[Citation, ...], index: int) -> None:
+        self.right_area.show()
+        self.right_area.open_citation(citations, index)
+
+    @Slot(str)
+    def _on_link_activated(self, address: str) -> None:
+        if is_openable(address):
+            self._tasks.spawn(self._open_link(address), "open link")
+
+    async def _open_link(self, address: str) -> None:
+        if await self._dialogs.confirm_link(address):
+            self._dialogs.open_link(address)
+
+    # --- side panes
+
+    @Slot()
+    def toggle_left(self) -> None:
+        """Show or hide the conversations."""
+        self.conversation_pane.setVisible(self.conversation_pane.isHidden())
+        self._save_timer.start()
+
+    @Slot()
+    def toggle_right(self) -> None:
+        """Show or hide library and viewer."""
+        self.right_area.setVisible(self.right_area.isHidden())
+        self._save_timer.start()
+
+    @Slot()
+    def _on_adding(self) -> None:
+        self.right_area.show()
+        self.right_area.show_library()
+
+    @Slot()
+    def _on_document_opened(self) -> None:
+        """Give the viewer the room that a page needs, and remember what it was."""
+        left, chat, right = self.splitter.sizes()
+        wanted = max(_VIEWER_MIN_WIDTH, int(self.width() * _VIEWER_SHARE))
+        if right < wanted:
+            if self._width_before_viewer is None:
+                self._width_before_viewer = right
+            wanted = min(wanted, right + chat - self.chat_pane.minimumWidth())
+            self.splitter.setSizes([left, chat + right - wanted, wanted])
+
+    @Slot()
+    def _on_document_closed(self) -> None:
+        if self._width_before_viewer is not None:
+            left, chat, right = self.splitter.sizes()
+            before, self._width_before_viewer = self._width_before_viewer, None
+            self.splitter.setSizes([left, chat + right - before, before])
+
+    @Slot()
+    def _on_splitter_moved(self) -> None:
+        self._width_before_viewer = None  # the user's own width is kept
+        self._save_timer.start()
+
+    # --- keyboard
+
+    @Slot()
+    def focus_next_pane(self) -> None:
+        """Move the focus to the next pane."""
+        self._move_focus(1)
+
+    @Slot()
+    def focus_previous_pane(self) -> None:
+        """Move the focus to the pane before."""
+        self._move_focus(-1)
+
+    def _move_focus(self, step: int) -> None:
+        stops = [
+            (self.conversation_pane, self.conversation_pane.focus_list),
+            (self.chat_pane.messages, self.chat_pane.messages.setFocus),
+            (self.chat_pane.composer, self.chat_pane.focus_composer),
+            (self.right_area, self.right_area.focus_front),
+        ]
+        stops = [stop for stop in stops if stop[0].isVisible()]
+        focused = QApplication.focusWidget()
+        at = [
+            i
+            for i, (pane, _) in enumerate(stops)
+            if focused and (pane is focused or pane.isAncestorOf(focused))
+        ]
+        position = (at[0] + step) % len(stops) if at else 0
+        stops[position][1]()
+
+    @Slot()
+    def _focus_search(self) -> None:
+        self.conversation_pane.show()
+        self.conversation_pane.focus_search()
+
+    @Slot()
+    def paste(self) -> None:
+        """Add what the clipboard holds to the library."""
+        mime: QMimeData = QGuiApplication.clipboard().mimeData()
+        if not self.intake.take(mime) and not mime.hasUrls():
+            self._notifier.info(self.tr("The clipboard holds no files and no text."))
+
+    # --- menu
+
+    @Slot()
+    def _on_menu_clicked(self) -> None:
+        button = self.chat_pane.menu_button
+        self.actions_.menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
+
+    def choose_theme(self, setting: str) -> None:
+        """Use another theme and remember it."""
+        self._theme.set_setting(setting)
+        self._save_timer.start()
+
+    def _show_shortcuts(self) -> None:
+        rows = self.actions_.shortcut_rows()
+        self._tasks.spawn(self._dialogs.show_text(self.tr("Keyboard shortcuts"), rows), "show shortcuts")
+
+    def _show_about(self) -> None:
+        rows = [
+            (self.tr("Version"), __version__),
+            (self.tr("Data folder"), str(self._session.paths.root)),
+            (self.tr("Licence"), self.tr("Apache-2.0; what is bundled has its own, see NOTICE")),
+            (self.tr("Privacy"), self.tr("Everything stays on this computer.")),
+        ]
+        self._tasks.spawn(self._dialogs.show_text(self.tr("About h2oGPT Desktop"), rows), "show about")
+
+    @Slot(object)
+    def _on_notice(self, notice: Notice) -> None:
+        self.toasts.show_notice(notice)
+
+    # --- closing
+
+    def close_now(self) -> None:
+        """Close without asking; what runs goes on in the background."""
+        self._tasks.spawn(self._leave(), "close window")
+
+    async def _close(self) -> None:
+        try:
+            detail = await self._running_work()
+            if detail:
+                choice = await self._dialogs.ask_close(detail)
+                if choice is CloseChoice.STAY:
+                    return
+                if choice is CloseChoice.STOP:
+                    with contextlib.suppress(AppError):  # it is gone already
+                        await self._session.call(Shutdown(force=True))
+            await self._leave()
+        finally:
+            self._is_closing = False
+
+    async def _running_work(self) -> str:
+        """Say in words what still runs and would end with the last window; empty where nothing does."""
+        if not self._session.is_connected:
+            return ""
+        try:
+            async with asyncio.timeout(_STATUS_PATIENCE_S):
+                status = await self._session.call(GetHostStatus())
+                if not status.busy or status.n_clients > 1:
+                    return ""
+                library = await self._session.call(GetLibraryStatus())
+        except (AppError, TimeoutError):
+            return ""
+        if library.waiting and not library.paused:
+            count = self.locale().toString(library.waiting)
+            return self.tr("Files that are still being read: {0}.").format(count)
+        return self.tr("An answer is still being written.")
+
+    async def _leave(self) -> None:
+        with contextlib.suppress(
+            AppError, TimeoutError
+        ):  # a draft that cannot be stored must not hold the user
+            async with asyncio.timeout(_STATUS_PATIENCE_S):
+                await self.chats.close()
+        self._may_close = True
+        self.close()
+
+    @Slot()
+    def _on_save_due(self) -> None:
+        self._tasks.spawn(
+            asyncio.to_thread(save_state, self._session.paths, self.window_state()), "save window"
+        )
+
+    def window_state(self) -> WindowState:
+        """Give what is to be remembered."""
+        left, _chat, right = self.splitter.sizes()
+        return WindowState(
+            geometry=b64encode(bytes(self.saveGeometry().data())).decode(),
+            left_width=left or self._state.left_width,
+            right_width=self._width_before_viewer or right or self._state.right_width,
+            left_visible=not self.conversation_pane.isHidden(),
+            right_visible=not self.right_area.isHidden(),
+            conversation_id=self.chats.current.id or "",
+            theme=self._theme.setting,
+        )
+
+    # Qt overrides
+
+    def closeEvent(self, event: QCloseEvent, /) -> None:
+        """Ask about running work first."""
+        if self._may_close:
+            self._save_timer.stop()
+            save_state(self._session.paths, self.window_state())
+            event.accept()
+            self.closed.emit()
+            return
+        event.ignore()
+        if not self._is_closing:
+            self._is_closing = True
+            self._tasks.spawn(self._close(), "close window")
+
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        """Stop on Esc; paste outside text fields adds to the library."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.chat_pane.stop()
+        elif event.matches(QKeySequence.StandardKey.Paste) and not isinstance(
+            QApplication.focusWidget(), QTextEdit | QLineEdit
+        ):
+            self.paste()
+        else:
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Remember the size soon."""
+        super().resizeEvent(event)
+        self._save_timer.start()
+
+    def dragEnterEvent(self, event: QDragEnterEvent, /) -> None:
+        """Say what dropping will do."""
+        if event.source() is not None:
+            return  # something dragged inside the window
+        intake = intake_of(event.mimeData())
+        collection = self.library_pane.collections.current()
+        self.overlay.show_intake(intake, collection.name if collection else "")
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+
+    def dragMoveEvent(self, event: QDragMoveEvent, /) -> None:
+        """Accept everywhere."""
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent, /) -> None:
+        """Take the words away."""
+        self.overlay.hide()
+        super().dragLeaveEvent(event)
+
+    def dropEvent(self, event: QDropEvent, /) -> None:
+        """Add what was dropped."""
+        self.overlay.hide()
+        if self.intake.take(event.mimeData()):
+            event.acceptProposedAction()
+
+
+def _nothing() -> None:
+    """Stand in for a menu entry that is a menu itself."""
