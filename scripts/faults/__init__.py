@@ -1,1 +1,1 @@
-"""Fault drills with real processes: each script breaks something on purpose and prints what the user would see."""
+"""Fault drills with real processes: each script breaks something and prints what the user sees."""

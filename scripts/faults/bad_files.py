@@ -85,7 +85,7 @@ def models(program: Program, folder: Path, model_path: Path) -> bool:
 
 
 def full_disk(mount_dir: Path) -> bool:
-    """Ingest on a 24 MB tmpfs that fills up: said in words, nothing half-done, finished once there is room."""
+    """Ingest on a 24 MB disk that fills up: said in words, nothing half-done, finished once there is room."""
     mount_dir.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(mount_dir)], check=False)
     if mounted.returncode != 0:

@@ -1,8 +1,8 @@
-"""Kill each background process, and the window, at bad moments; print what the user saw and whether anything was lost.
+"""Kill each background process, and the window, at bad moments; print what was said and lost.
 
 Scenarios: the inference worker while an answer streams; the library worker at random moments of an ingestion
-(`--library-kills N`); the host during ingestion and during an answer; the renderer while idle. After each, the next
-request must work and the doctor must find no violated invariant.
+(`--library-kills N`); the host during ingestion and during an answer; the renderer while idle. After each,
+the next request must work and the doctor must find no violated invariant.
 """
 
 import argparse
