@@ -221,7 +221,7 @@ class Channel:
     async def call_with_payload(self, request: Request[R], payload: bytes = b"") -> tuple[R, bytes]:
         """Send a request and return its result and the payload of its `done`. Raises as `stream`."""
         async with contextlib.aclosing(self.stream(request, payload)) as replies:
-            async for message in replies:
+            async for message in replies:  # pragma: no branch  # it ends with done or raises
                 if message.type == DONE:
                     return from_json(type(request).RESULT, message.body), message.payload
         raise ConnectionLost  # pragma: no cover  # stream ends with done or raises
