@@ -81,7 +81,7 @@ class PromptMessage(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class PromptProgress(Body):
-    """Prompt evaluation: tokens evaluated of those to evaluate (cached ones not counted)."""
+    """Progress of Generate: prompt tokens evaluated of those to evaluate (cached ones not counted)."""
 
     TYPE: ClassVar[str] = "prompt.evaluated"
     done: int
@@ -91,7 +91,7 @@ class PromptProgress(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenGenerated(Body):
-    """Text of one or more tokens, always whole code points."""
+    """Progress of Generate: text of one or more tokens, always whole code points."""
 
     TYPE: ClassVar[str] = "token.generated"
     text: str

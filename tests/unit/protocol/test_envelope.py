@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.protocol import envelope
@@ -25,7 +25,8 @@ MESSAGES = st.builds(
 )
 
 
-@given(st.lists(MESSAGES, max_size=5))
+@settings(max_examples=30, deadline=None)
+@given(st.lists(MESSAGES, max_size=3))
 def test_what_is_written_is_read(messages: list[Message]) -> None:
     stream = io.BytesIO(b"".join(encode(message) for message in messages))
     for message in messages:
