@@ -46,10 +46,24 @@ class Resolver:
         self._work_dir = work_dir
         subprocess.run([str(self.python_path), "-m", "pip", "install", "--quiet", "uv"], check=True)
 
-    def compile(self, source: Path, *, extras: Sequence[str] = (), constraints: Path | None = None) -> str:
-        """Return the hashed requirements of ``source`` without a header, comments or index addresses."""
+    def compile(
+        self,
+        source: Path,
+        *,
+        extras: Sequence[str] = (),
+        constraints: Path | None = None,
+        preferred: str = "",
+    ) -> str:
+        """Return the hashed requirements of ``source`` without a header, comments or index addresses.
+
+        Args:
+            source: A project file or a list of requirements.
+            extras: Extras of the project to include.
+            constraints: Versions that must be kept.
+            preferred: A compiled file whose versions are kept where they still fit.
+        """
         output_path = self._work_dir / "compiled.txt"
-        output_path.unlink(missing_ok=True)
+        output_path.write_text(preferred, encoding="utf-8")  # uv keeps the versions of a file it overwrites
         command = [str(self.python_path), "-m", "uv", "pip", "compile", str(source), "--quiet"]
         command += ["--universal", "--python-version", MINIMUM_PYTHON, "--generate-hashes"]
         command += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"]
@@ -136,17 +150,17 @@ def pin_all(requirements_dir: Path, *, upgrade: bool) -> None:
     project_path = REPOSITORY_DIR / "pyproject.toml"
     with tempfile.TemporaryDirectory() as temporary:
         work_dir = Path(temporary)
-        pinned_path, all_path = work_dir / "pinned.txt", work_dir / "all.txt"
+        all_path = work_dir / "all.txt"
         old = [] if upgrade else sorted(requirements_dir.glob("*.txt"))
-        pinned_path.write_text("".join(path.read_text(encoding="utf-8") for path in old), encoding="utf-8")
+        pinned = "".join(path.read_text(encoding="utf-8") for path in old)
         resolver = Resolver(work_dir)
-        everything = resolver.compile(project_path, extras=("build", "dev"), constraints=pinned_path)
+        everything = resolver.compile(project_path, extras=("build", "dev"), preferred=pinned)
         all_path.write_text(everything, encoding="utf-8")
         runtime = resolver.compile(project_path, constraints=all_path)
         build = resolver.compile(project_path, extras=("build",), constraints=all_path)
         tools_path = work_dir / "tools.in"
         tools_path.write_text("\n".join(ENGINE_BUILD_TOOLS) + "\n", encoding="utf-8")
-        tools = resolver.compile(tools_path, constraints=pinned_path)
+        tools = resolver.compile(tools_path, preferred=pinned)
         engine = resolver.source_archive_pin(ENGINE, engine_version(runtime))
     runtime_names = names_in(runtime)
     write(requirements_dir, "runtime.txt", "What the program needs.", without(runtime, {ENGINE}))
@@ -163,7 +177,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write requirements/*.txt with exact versions and hashes.")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-    pin_all(REPOSITORY_DIR / "requirements", upgrade=options.upgrade)
+    try:
+        pin_all(REPOSITORY_DIR / "requirements", upgrade=options.upgrade)
+    except subprocess.CalledProcessError as error:
+        print(f"{Path(error.cmd[0]).name} could not resolve or fetch the packages; nothing more was written.")
+        return 1
     return 0
 
 
