@@ -35,12 +35,13 @@ def kill_inference(program: Program) -> bool:
 def kill_library(program: Program, folder: Path, n_kills: int, seed: int) -> bool:
     """Kill the library worker n times during one ingestion: every file ends, once, with its text."""
     rng = random.Random(seed)
-    paths = make_notes(folder, 40 + n_kills * 12, seed)
+    paths: list[Path] = []
     words: dict[str, int] = {}
     for number in range(n_kills):
-        ingesting = program.start("ingest", str(folder), "--json")
+        paths += make_notes(folder / f"{number:02d}", 30, seed, first=30 * number)
+        ingesting = program.start("ingest", str(folder / f"{number:02d}"), "--json")
         worker = program.wait_for("library", 60)
-        time.sleep(rng.uniform(0.2, 2.5))
+        time.sleep(rng.uniform(0.2, 2.0))
         worker.send_signal(signal.SIGKILL)
         _, err = ingesting.communicate(timeout=900)
         said = err.strip().splitlines()[:1] or [f"exit {ingesting.returncode}"]
@@ -55,7 +56,7 @@ def kill_library(program: Program, folder: Path, n_kills: int, seed: int) -> boo
     ok &= report(
         "  every file once",
         len(final) == len(paths),
-        f"{len(final)} of {len(paths)}: {states}; {len(finished)} before",
+        f"{len(final)} of {len(paths)}: {states}",
     )
     listed = program.json("library", "list")
     files = listed[0]["files"] if len(listed) == 1 and "files" in listed[0] else listed

@@ -52,12 +52,12 @@ def make_pdf(path: Path, n_pages: int = 243, words_per_page: int = 350, seed: in
     document.close()
 
 
-def make_notes(folder: Path, n_files: int, seed: int = 11) -> list[Path]:
-    """Write n_files small text files with distinct content; give their paths."""
-    rng = random.Random(seed)
+def make_notes(folder: Path, n_files: int, seed: int = 11, first: int = 0) -> list[Path]:
+    """Write n_files small text files with distinct content, numbered from `first`; give their paths."""
+    rng = random.Random(seed + first)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for number in range(n_files):
+    for number in range(first, first + n_files):
         path = folder / f"note {number:04d} é 中文 🙂.txt"
         body = " ".join(sentence(rng) for _ in range(rng.randint(5, 60)))
         path.write_text(f"Note number {number} has the code K{number:05d}.\n\n{body}\n", encoding="utf-8")
