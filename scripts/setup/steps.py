@@ -181,15 +181,27 @@ def set_up(layout: Layout, progress: Progress, *, for_tests: bool = False) -> No
     steps = (*RUN_STEPS, *(TEST_STEPS if for_tests else ()))
     if layout.python_path.exists() and not pending(layout, steps):
         return
-    with only_one(layout, progress):
-        progress.say("Setting up (only what is missing):")
-        environment.create_venv(layout, progress)
-        stamps = Stamps(layout.stamps_dir)
-        for step in pending(layout, steps):
-            key = step.key(layout)
-            if step.run(layout, progress):
-                stamps.record(step.name, key)
-        progress.say("Everything is in place.")
+    try:
+        with only_one(layout, progress):
+            _do(layout, progress, steps)
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        raise SetupError(
+            f"The system refused: {error.strerror or error}{place}.",
+            f"Check the free disk space, and that {layout.root_dir} and {layout.cache_dir} can be written.",
+        ) from error
+
+
+def _do(layout: Layout, progress: Progress, steps: tuple[Step, ...]) -> None:
+    """Run what is still to do, now that no other set-up runs here."""
+    progress.say("Setting up (only what is missing):")
+    environment.create_venv(layout, progress)
+    stamps = Stamps(layout.stamps_dir)
+    for step in pending(layout, steps):
+        key = step.key(layout)
+        if step.run(layout, progress):
+            stamps.record(step.name, key)
+    progress.say("Everything is in place.")
 
 
 @contextmanager

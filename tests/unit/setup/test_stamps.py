@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import threading
 from pathlib import Path
 
 import pytest
@@ -112,3 +115,39 @@ def test_a_result_that_is_gone_is_made_again(monkeypatch: pytest.MonkeyPatch, la
     result_path.unlink()
     steps.set_up(layout, Progress(quiet=True))
     assert runs == ["made", "made"]
+
+
+def test_a_full_disk_is_told_in_words(monkeypatch: pytest.MonkeyPatch, layout: Layout) -> None:
+    def fail(layout: Layout, progress: Progress) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+
+    monkeypatch.setattr(steps, "RUN_STEPS", (steps.Step("one", lambda layout: "key", fail),))
+    monkeypatch.setattr("scripts.setup.environment.create_venv", lambda layout, progress: None)
+    with pytest.raises(SetupError, match=r"No space left on device \(somewhere\)") as caught:
+        steps.set_up(layout, Progress(quiet=True))
+    assert str(layout.cache_dir) in caught.value.hint
+
+
+def test_a_second_set_up_waits_for_the_first(layout: Layout) -> None:
+    stream = io.StringIO()
+    entered, leave, done = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with steps.only_one(layout, Progress(quiet=True)):
+            entered.set()
+            leave.wait(10)
+
+    def second() -> None:
+        with steps.only_one(layout, Progress(stream)):
+            done.set()
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert entered.wait(10)
+    threads[1].start()
+    assert not done.wait(0.2)
+    leave.set()
+    assert done.wait(10)
+    for thread in threads:
+        thread.join()
+    assert "waiting for it" in stream.getvalue()
