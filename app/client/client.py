@@ -3,31 +3,20 @@
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Generic, Self, TypeVar, cast
 
-from app import __version__
 from app.client.connecting import Connection, connect, reach
 from app.core.errors import AppError, WorkerError
 from app.core.paths import DataPaths
-from app.protocol import PROTOCOL_VERSION
-from app.protocol.body import Body, Request, from_json, from_message, to_message
-from app.protocol.channel import (
-    Channel,
-    ConnectionLost,
-    RequestCancelled,
-    RequestError,
-    read_message,
-)
-from app.protocol.envelope import Message, ProtocolError, encode
-from app.protocol.system import CANCELLED, DONE, ErrorBody, Hello
+from app.protocol.body import Body, Request, from_json, from_message
+from app.protocol.channel import Channel, ConnectionLost, RequestCancelled, RequestError
+from app.protocol.envelope import Message, ProtocolError
+from app.protocol.system import CANCELLED, DONE
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Body)
-
-HELLO_TIMEOUT_S = 10.0
 
 
 class Cancelled(Exception):  # noqa: N818  # an outcome, not a fault
@@ -107,11 +96,9 @@ class HostClient:
         hello: what the host said of itself.
     """
 
-    def __init__(
-        self, connection: Connection, hello: Hello, on_event: Callable[[Body], None] | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, on_event: Callable[[Body], None] | None = None) -> None:
         """Take over a greeted connection; use `connect` instead."""
-        self.hello = hello
+        self.hello = connection.hello
         self._on_event = on_event
         self._connection = connection
         self._channel = Channel(connection.reader, connection.writer, self._on_message)
@@ -138,13 +125,7 @@ class HostClient:
             WorkerError: the host does not start or answer (`host.start_failed`, `host.not_running`,
                 `host.other_version`).
         """
-        connection = await (connect(paths) if start_host else reach(paths))
-        try:
-            hello = await _greet(connection, kind)
-        except BaseException:
-            connection.writer.close()
-            raise
-        return cls(connection, hello, on_event)
+        return cls(await (connect(paths, kind) if start_host else reach(paths, kind)), on_event)
 
     @property
     def closed(self) -> bool:
@@ -195,47 +176,6 @@ class HostClient:
             await self._channel.run()
         except ProtocolError as error:
             log.info("the connection to the host ended: %s", error)
-
-
-async def _greet(connection: Connection, kind: str) -> Hello:
-    """Exchange hellos.
-
-    Raises:
-        WorkerError: the host speaks another version, or does not answer.
-    """
-    greeting = Hello(
-        protocol=PROTOCOL_VERSION,
-        kind=kind,
-        version=__version__,
-        pid=os.getpid(),
-        token=connection.endpoint.token,
-    )
-    try:
-        connection.writer.write(encode(to_message(greeting, id="hello")))
-        message = await asyncio.wait_for(read_message(connection.reader), HELLO_TIMEOUT_S)
-        body = from_message(message) if message is not None else None
-    except (OSError, ProtocolError, TimeoutError) as error:
-        raise _no_answer() from error
-    if isinstance(body, ErrorBody):
-        raise AppError(body.code, body.message, body.hint, body.context)
-    if not isinstance(body, Hello):
-        raise _no_answer()
-    if body.protocol != PROTOCOL_VERSION:
-        raise WorkerError(
-            "host.other_version",
-            f"Another version of the program ({body.version}) is running with this data folder.",
-            "Close all of its windows, wait a few seconds and start again.",
-            {"protocol": body.protocol, "version": body.version},
-        )
-    return body
-
-
-def _no_answer() -> WorkerError:
-    return WorkerError(
-        "host.start_failed",
-        "The background process of this data folder does not answer.",
-        "Start the program again; if it happens again, logs/host.log in the data folder says more.",
-    )
 
 
 def _translated(error: Any) -> AppError | Cancelled:

@@ -12,13 +12,19 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO, Any
 
+from app import __version__
 from app.core.endpoint import Endpoint, is_same_user, read_endpoint
 from app.core.errors import AppError, StorageError, WorkerError
 from app.core.paths import DataPaths
 from app.core.processes import worker_command, worker_environment
-from app.protocol.channel import Channel
+from app.protocol import PROTOCOL_VERSION
+from app.protocol.body import from_message, to_message
+from app.protocol.channel import Channel, read_message
+from app.protocol.envelope import ProtocolError, encode
+from app.protocol.system import ErrorBody, Hello
 
 START_TIMEOUT_S = 30.0
+HELLO_TIMEOUT_S = 10.0
 _POLL_S = 0.02
 _RESPAWN_S = 0.5
 _SHOWN_CHARACTERS = 300
@@ -26,11 +32,15 @@ _SHOWN_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class Connection:
-    """The two streams of a connection to the host, not greeted yet."""
+    """The two streams of a greeted connection to the host.
+
+    Attributes:
+        hello: what the host said of itself.
+    """
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    endpoint: Endpoint
+    hello: Hello
 
     async def wait_closed(self) -> None:
         """Wait until the transport is closed; how it ended does not matter any more."""
@@ -38,29 +48,29 @@ class Connection:
             await self.writer.wait_closed()
 
 
-async def reach(paths: DataPaths) -> Connection:
-    """Connect to the running host.
+async def reach(paths: DataPaths, kind: str) -> Connection:
+    """Connect to the running host, and greet as a front end of this kind.
 
     Raises:
-        WorkerError: `host.not_running`.
+        WorkerError: `host.not_running`, `host.no_answer`, `host.other_version`.
     """
-    connection = await _open(paths)
+    connection = await _attach(paths, kind)
     if connection is None:
         raise WorkerError("host.not_running", "No background process runs with this data folder.")
     return connection
 
 
-async def connect(paths: DataPaths) -> Connection:
+async def connect(paths: DataPaths, kind: str) -> Connection:
     """Connect to the host, starting it where none runs; any number of callers may do so at once.
 
     Raises:
         StorageError: the data folder cannot be used.
-        WorkerError: `host.start_failed`.
+        WorkerError: `host.start_failed`, `host.no_answer`, `host.other_version`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + START_TIMEOUT_S
     next_start = loop.time()
-    while (connection := await _open(paths)) is None:
+    while (connection := await _attach(paths, kind)) is None:
         if loop.time() >= deadline:
             raise _start_failed("it did not become ready in time")
         if loop.time() >= next_start:
@@ -73,7 +83,62 @@ async def connect(paths: DataPaths) -> Connection:
     return connection
 
 
-async def _open(paths: DataPaths) -> Connection | None:
+async def _attach(paths: DataPaths, kind: str) -> Connection | None:
+    """Open the connection and greet; None where no host answers, or one that is just ending."""
+    opened = await _open(paths)
+    if opened is None:
+        return None
+    reader, writer, endpoint = opened
+    try:
+        hello = await _greet(reader, writer, endpoint, kind)
+    except BaseException:
+        writer.close()
+        raise
+    if hello is None:
+        writer.close()
+        return None
+    return Connection(reader, writer, hello)
+
+
+async def _greet(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, endpoint: Endpoint, kind: str
+) -> Hello | None:
+    """Exchange hellos; None where the host closes the connection instead.
+
+    Raises:
+        WorkerError: the host speaks another version, nonsense, or not at all.
+        AppError: the host refuses this front end.
+    """
+    greeting = Hello(
+        protocol=PROTOCOL_VERSION, kind=kind, version=__version__, pid=os.getpid(), token=endpoint.token
+    )
+    try:
+        writer.write(encode(to_message(greeting, id="hello")))
+        message = await asyncio.wait_for(read_message(reader), HELLO_TIMEOUT_S)
+        body = from_message(message) if message is not None else None
+    except (TimeoutError, ProtocolError) as error:
+        raise _no_answer() from error
+    except OSError:
+        return None
+    if message is None:
+        return None
+    if isinstance(body, ErrorBody):
+        raise AppError(body.code, body.message, body.hint, body.context)
+    if not isinstance(body, Hello):
+        raise _no_answer()
+    if body.protocol != PROTOCOL_VERSION:
+        raise WorkerError(
+            "host.other_version",
+            f"Another version of the program ({body.version}) is running with this data folder.",
+            "Close all of its windows, wait a few seconds and start again.",
+            {"protocol": body.protocol, "version": body.version},
+        )
+    return body
+
+
+async def _open(
+    paths: DataPaths,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Endpoint] | None:
     endpoint = read_endpoint(paths.endpoint_path)
     if endpoint is None:
         if not hasattr(socket, "AF_UNIX"):  # pragma: no cover  # Windows
@@ -96,7 +161,7 @@ async def _open(paths: DataPaths) -> Connection | None:
             "The background process of this data folder belongs to another user of this computer.",
             "Choose another data folder with --data-dir.",
         )
-    return Connection(reader, writer, endpoint)
+    return reader, writer, endpoint
 
 
 async def _start(paths: DataPaths) -> None:
@@ -166,6 +231,14 @@ def _raise_if_refused(line: dict[str, Any]) -> None:
     if error is not None:
         family: type[AppError] = StorageError if str(error["code"]).startswith("storage.") else WorkerError
         raise family(error["code"], error["message"], error["hint"], error["context"])
+
+
+def _no_answer() -> WorkerError:
+    return WorkerError(
+        "host.no_answer",
+        "The background process of this data folder does not answer.",
+        "Start the program again; if it happens again, logs/host.log in the data folder says more.",
+    )
 
 
 def _start_failed(reason: str) -> WorkerError:

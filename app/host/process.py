@@ -130,6 +130,7 @@ class Host:
         """End now (force), or as soon as the front end that asks has left and no work runs."""
         self._linger_s = 0.0
         if force:
+            self.server.refuse()
             self._ending.set()
 
     async def is_busy(self) -> bool:
@@ -141,7 +142,7 @@ class Host:
         await self._wait_for_first_client()
         loop = asyncio.get_running_loop()
         quiet_since = loop.time()
-        while loop.time() - quiet_since < self._linger_s:
+        while True:
             await asyncio.sleep(min(_IDLE_POLL_S, self._linger_s))
             if not self.server.vacant.is_set():
                 await self.server.vacant.wait()
@@ -149,6 +150,9 @@ class Host:
             elif await self.is_busy():
                 await asyncio.sleep(_BUSY_POLL_S)
                 quiet_since = loop.time()
+            if loop.time() - quiet_since >= self._linger_s and self.server.vacant.is_set():
+                self.server.refuse()  # in the same turn of the loop, so that nobody gets in meanwhile
+                return
 
     async def _wait_for_first_client(self) -> None:
         with contextlib.suppress(TimeoutError):

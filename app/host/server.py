@@ -44,6 +44,7 @@ class Server:
         self._paths, self._handlers, self._broadcast = paths, handlers, broadcast
         self._server: asyncio.Server | None = None
         self._socket_path = paths.socket_path()
+        self._refusing = False
         self._endpoint = Endpoint(os.getpid())
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.first_attached = asyncio.Event()
@@ -105,15 +106,20 @@ class Server:
         """Number of attached front ends."""
         return len(self._broadcast.front_ends)
 
-    async def close(self) -> None:
-        """Stop listening, end every open request with a message, and close the connections."""
-        if self._server is None:
+    def refuse(self) -> None:
+        """Let nobody in any more: who comes now waits for the next host."""
+        if self._server is None or self._refusing:
             return
+        self._refusing = True
         self._server.close()
         with contextlib.suppress(OSError):  # what stays there is harmless
             self._paths.endpoint_path.unlink(missing_ok=True)
             if self._endpoint.path:
                 self._socket_path.unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Stop listening, end every open request with a message, and close the connections."""
+        self.refuse()
         front_ends = list(self._broadcast.front_ends)
         await asyncio.gather(*(front_end.end_requests() for front_end in front_ends))
         for writer in self._connections.values():  # also of those that have not greeted
@@ -146,7 +152,7 @@ class Server:
             return None
         message = await asyncio.wait_for(read_message(reader), HELLO_TIMEOUT_S)
         hello = None if message is None else from_message(message)
-        if not isinstance(hello, Hello):
+        if self._refusing or not isinstance(hello, Hello):
             return None
         if not hmac.compare_digest(hello.token.encode(), self._endpoint.token.encode()):
             refusal = UsageError("host.bad_token", "The host does not know this front end.")

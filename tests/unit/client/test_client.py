@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.client import Cancelled, HostClient, client
+from app.client import Cancelled, HostClient, connecting
 from app.core.endpoint import Endpoint, write_endpoint
 from app.core.errors import AppError, WorkerError
 from app.core.paths import DataPaths
@@ -206,14 +206,31 @@ async def test_a_host_of_another_version(paths: DataPaths, play: Any) -> None:
     assert failure.value.code == "host.other_version" and "9.9" in failure.value.user_message
 
 
-@pytest.mark.parametrize("answer", [b"", b"nonsense\n", encode(Message("future.hello", {}))])
-async def test_a_host_that_does_not_greet(paths: DataPaths, play: Any, answer: bytes) -> None:
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (b"", "host.not_running"),  # it is just ending
+        (b"nonsense\n", "host.no_answer"),
+        (encode(Message("future.hello", {})), "host.no_answer"),
+    ],
+)
+async def test_a_host_that_does_not_greet(paths: DataPaths, play: Any, answer: bytes, code: str) -> None:
     async def script(host: Played) -> None:
         await host.receive()
         host.writer.write(answer)
 
     await play(script)
-    with pytest.raises(WorkerError, match=r"host\.start_failed"):
+    with pytest.raises(WorkerError) as failure:
+        await attach(paths)
+    assert failure.value.code == code
+
+
+async def test_a_host_that_breaks_off_while_greeting(paths: DataPaths, play: Any) -> None:
+    async def script(host: Played) -> None:
+        host.writer.transport.abort()  # with the greeting unread: a reset
+
+    await play(script)
+    with pytest.raises(WorkerError, match=r"host\.not_running"):
         await attach(paths)
 
 
@@ -221,9 +238,9 @@ async def test_a_host_that_says_nothing(paths: DataPaths, play: Any, monkeypatch
     async def script(host: Played) -> None:
         await host.reader.read()
 
-    monkeypatch.setattr(client, "HELLO_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(connecting, "HELLO_TIMEOUT_S", 0.1)
     await play(script)
-    with pytest.raises(WorkerError, match=r"host\.start_failed"):
+    with pytest.raises(WorkerError, match=r"host\.no_answer"):
         await attach(paths)
 
 

@@ -39,7 +39,7 @@ def host_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SetHost:
 
 async def test_nobody_there_and_nobody_wanted(paths: DataPaths) -> None:
     with pytest.raises(WorkerError, match=r"host\.not_running"):
-        await reach(paths)
+        await reach(paths, "cli")
     with pytest.raises(WorkerError, match=r"host\.not_running"):
         await HostClient.connect(paths, start_host=False)
     assert not paths.root.exists()
@@ -54,10 +54,10 @@ async def test_stale_addresses_are_harmless(paths: DataPaths, tmp_path: Path) ->
     ):
         write_endpoint(paths.endpoint_path, stale)
         with pytest.raises(WorkerError, match=r"host\.not_running"):
-            await reach(paths)
+            await reach(paths, "cli")
     paths.endpoint_path.write_text("{")
     with pytest.raises(WorkerError, match=r"host\.not_running"):
-        await reach(paths)
+        await reach(paths, "cli")
 
 
 async def test_the_hosts_refusal_reaches_the_user(paths: DataPaths, host_program: SetHost) -> None:
@@ -65,23 +65,23 @@ async def test_the_hosts_refusal_reaches_the_user(paths: DataPaths, host_program
     line = json.dumps({"state": "failed", "error": error})
     host_program(f"print({line!r})")
     with pytest.raises(StorageError) as failure:
-        await connect(paths)
+        await connect(paths, "cli")
     assert (failure.value.user_message, failure.value.hint) == ("Full.", "Free some.")
     line = json.dumps({"state": "failed", "error": error | {"code": "host.odd"}})
     host_program(f"print({line!r})")
     with pytest.raises(WorkerError, match=r"host\.odd"):
-        await connect(paths)
+        await connect(paths, "cli")
 
 
 async def test_a_host_that_crashes_at_its_start(paths: DataPaths, host_program: SetHost) -> None:
     host_program("raise SystemExit('no module named x')")
     with pytest.raises(WorkerError, match=r"host\.start_failed") as failure:
-        await connect(paths)
+        await connect(paths, "cli")
     assert "no module named x" in failure.value.context["reason"]
     assert failure.value.hint
     host_program("")
     with pytest.raises(WorkerError) as failure:
-        await connect(paths)
+        await connect(paths, "cli")
     assert failure.value.context["reason"] == "it ended at once"
 
 
@@ -91,7 +91,7 @@ async def test_a_host_that_never_becomes_ready(
     monkeypatch.setattr(connecting, "START_TIMEOUT_S", 0.3)
     host_program("import time; time.sleep(60)")
     with pytest.raises(WorkerError, match=r"host\.start_failed"):
-        await connect(paths)
+        await connect(paths, "cli")
 
 
 async def test_a_place_that_is_taken_for_ever(
@@ -102,7 +102,7 @@ async def test_a_place_that_is_taken_for_ever(
     host_program('print(\'{"state": "taken"}\')')
     started = time.monotonic()
     with pytest.raises(WorkerError, match=r"host\.start_failed"):
-        await connect(paths)
+        await connect(paths, "cli")
     assert time.monotonic() - started < 10.0
 
 
@@ -128,7 +128,7 @@ async def test_a_socket_of_another_user_is_refused(
     write_endpoint(paths.endpoint_path, Endpoint(1, path=str(path)))
     monkeypatch.setattr(connecting, "is_same_user", lambda connection: False)
     with pytest.raises(WorkerError, match=r"host\.wrong_owner"):
-        await reach(paths)
+        await reach(paths, "cli")
     await asyncio.sleep(0.05)  # the server's side of the connection ends too
     server.close()
     await server.wait_closed()

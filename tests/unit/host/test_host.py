@@ -363,7 +363,7 @@ async def test_another_version_is_refused_in_words(start: Start, monkeypatch: py
     assert await read_message(reader) is not None
     assert await read_message(reader) is None
     writer.close()
-    monkeypatch.setattr("app.client.client.PROTOCOL_VERSION", 98)
+    monkeypatch.setattr("app.client.connecting.PROTOCOL_VERSION", 98)
     with pytest.raises(WorkerError) as failure:
         await running.attach()
     assert failure.value.code == "host.other_version" and "Close all" in failure.value.hint
