@@ -131,16 +131,14 @@ class DocumentReader(QObject):
         else:
             self.found.emit(Found(text))
 
-    async def read(self, start: int, end: int) -> TextSlice:
-        """Read a slice of the stored text; it never parts the two characters of a line end.
+    async def read(self, document_id: int, start: int, end: int) -> TextSlice:
+        """Read a slice of a document's stored text; it never parts the two characters of a line end.
 
         Raises:
             AppError: the host cannot give it.
         """
-        assert self._info is not None  # callers read what is open
-        body = await self._session.call(
-            GetText(document_id=self._info.document_id, char_start=start, char_end=end)
-        )
+        request = GetText(document_id=document_id, char_start=start, char_end=end)
+        body = await self._session.call(request)
         text = body.text
         if text.endswith("\r") and body.char_end == end and len(text) > 1:
             text = text[:-1]
@@ -181,9 +179,12 @@ class DocumentReader(QObject):
             self.words_ready.emit(page)
 
     async def _fetch_page_text(self, page: int, job: int) -> None:
-        found = self.page(page)
+        found, info = self.page(page), self._info
+        assert info is not None
         try:
-            text = (await self.read(found.char_start, found.char_end)).text if found else ""
+            text = ""
+            if found is not None:
+                text = (await self.read(info.document_id, found.char_start, found.char_end)).text
         except AppError as error:
             if job == self._job:
                 self.text_failed.emit(error)

@@ -3,15 +3,13 @@
 from PySide6.QtCore import QEasingCurve, QPropertyAnimation
 from PySide6.QtWidgets import QScrollBar, QStyle
 
-_MIN_DISTANCE = 24
-
 
 class Glide:
     """Moves a scroll bar smoothly, or at once where the platform asks for no animation."""
 
-    def __init__(self, bar: QScrollBar) -> None:
-        """Move `bar`; it owns the animation."""
-        self._bar = bar
+    def __init__(self, bar: QScrollBar, min_distance: int) -> None:
+        """Move `bar`, which owns the animation; distances below `min_distance` (in its units) at once."""
+        self._bar, self._min_distance = bar, min_distance
         self._animation = QPropertyAnimation(bar, b"value", bar)
         self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
 
@@ -25,7 +23,7 @@ class Glide:
         self.stop()
         value = min(max(value, self._bar.minimum()), self._bar.maximum())
         duration = self._bar.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration)
-        if duration <= 0 or abs(value - self._bar.value()) < _MIN_DISTANCE:
+        if duration <= 0 or abs(value - self._bar.value()) < self._min_distance:
             self._bar.setValue(value)
             return
         self._animation.setDuration(duration)

@@ -58,10 +58,12 @@ class PagesView(QAbstractScrollArea):
         self._zoom, self._fit = 1.0, Fit.WIDTH
         self._page = 0
         self._target: Range | None = None
-        self._glide = Glide(self.verticalScrollBar())
+        self._glide = Glide(self.verticalScrollBar(), _LINE_STEP // 2)
         self._mouse = PageMouse(self)
         self._render_timer = QTimer(self, singleShot=True, interval=_RENDER_DELAY_MS)
         self._render_timer.timeout.connect(self._want_pictures)
+        self._want_timer = QTimer(self, singleShot=True, interval=0)  # one wish for all scrolling of a turn
+        self._want_timer.timeout.connect(self._want_pictures)
         images.page_ready.connect(self._on_page_changed)
         images.page_failed.connect(self._on_page_changed)
         reader.words_ready.connect(self._on_words_ready)
@@ -148,7 +150,7 @@ class PagesView(QAbstractScrollArea):
     def _zoom_to(self, zoom: float, anchor: QPointF | None) -> None:
         if zoom != self._zoom:
             at = anchor or QPointF(self.viewport().width() / 2, self.viewport().height() * _REVEAL_SHARE)
-            spot = self.spot_at(at)
+            spot = self.spot_at(at) if self.verticalScrollBar().value() else None  # the top stays the top
             self._glide.stop()
             self._zoom = zoom
             self._update_scroll_bars()
@@ -323,7 +325,7 @@ class PagesView(QAbstractScrollArea):
         if number != self._page:
             self._page = number
             self.current_page_changed.emit(number)
-        self._want_pictures()
+        self._want_timer.start()
         self.viewport().update()
 
     @Slot(int)
@@ -377,7 +379,7 @@ class PagesView(QAbstractScrollArea):
         del event
         self._apply_fit()
         self._update_scroll_bars()
-        self._want_pictures()
+        self._want_timer.start()
 
     def viewportEvent(self, event: QEvent) -> bool:
         """Draw anew for another screen's resolution."""
@@ -442,9 +444,13 @@ class PagesView(QAbstractScrollArea):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer copying and selecting."""
+        self.context_menu().popup(event.globalPos())
+
+    def context_menu(self) -> QMenu:
+        """Give a menu for the pages; it deletes itself when closed."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         copy = menu.addAction(self.tr("Copy"), self.copy)
         copy.setEnabled(self.selection.range is not None)
         menu.addAction(self.tr("Select all on this page"), self.select_page)
-        menu.popup(event.globalPos())
+        return menu

@@ -173,6 +173,7 @@ class ViewerPane(QFrame):
 
     def _show_info(self, info: DocumentInfo, *, as_text: bool) -> None:
         self._view = self.text if as_text else self.pages
+        self._stack.setCurrentWidget(self._view)  # first, so that it knows its size
         self.toolbar.set_view(has_pixels=self._can_draw(info), shows_text=as_text)
         if as_text:
             self.pages.clear()
@@ -181,7 +182,6 @@ class ViewerPane(QFrame):
         else:
             self.text.clear_document()
             self.pages.show_document(info)
-        self._stack.setCurrentWidget(self._view)
         self.toolbar.set_zoom(self._view.zoom, self._view.fit)
         self.toolbar.set_page(max(1, self._view.page))
         self.search.show_in(self._view)
@@ -374,11 +374,12 @@ class ViewerPane(QFrame):
 
     @Slot(object)
     def _on_copy_requested(self, chosen: Range) -> None:
-        self._tasks.spawn(self._copy(chosen), "viewer.copy")
+        if self.reader.info is not None:
+            self._tasks.spawn(self._copy(self.reader.info.document_id, chosen), "viewer.copy")
 
-    async def _copy(self, chosen: Range) -> None:
+    async def _copy(self, document_id: int, chosen: Range) -> None:
         try:
-            piece = await self.reader.read(chosen[0], min(chosen[1], chosen[0] + COPY_LIMIT))
+            piece = await self.reader.read(document_id, chosen[0], min(chosen[1], chosen[0] + COPY_LIMIT))
         except AppError as error:
             self.banner.say_error(error)
             return

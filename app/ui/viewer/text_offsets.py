@@ -36,7 +36,7 @@ class TextOffsets:
             (self._dropped if match.group() == "\r" else self._astral).append(self.end + match.start())
         shown = "\n".join(self._broken(text))
         self.end += len(text)
-        return _NOT_SHOWN.sub("\ufffd", shown.replace("\r\n", "\n"))
+        return _NOT_SHOWN.sub("\ufffd", shown.replace("\r\n", "\n").replace("\r", "\n"))
 
     def to_position(self, offset: int) -> int:
         """Give the document position of a code point; outside the shown text the nearer end."""

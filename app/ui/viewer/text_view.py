@@ -32,6 +32,7 @@ _MIN_MARGIN = 20
 _MONOSPACE = frozenset({"code", "csv", "tsv", "json", "xml", "yaml", "log", "source", "spreadsheet", "xlsx"})
 _UNWRAPPED = frozenset({"code", "csv", "tsv", "source", "xlsx", "spreadsheet"})
 _LINE_HEIGHTS_NEAR = 120
+_MIN_LINES = 3
 
 
 class TextView(QPlainTextEdit):
@@ -66,7 +67,7 @@ class TextView(QPlainTextEdit):
         self._cited: Range | None = None
         self._matches: tuple[Range, ...] = ()
         self._current = -1
-        self._glide = Glide(self.verticalScrollBar())
+        self._glide = Glide(self.verticalScrollBar(), _MIN_LINES)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
@@ -142,13 +143,14 @@ class TextView(QPlainTextEdit):
         self._offsets = TextOffsets(part * WINDOW)
         self._part_end = min(self._info.n_chars, (part + 1) * WINDOW)
         self.part_changed.emit(part + 1, self.n_parts)
-        self._tasks.spawn(self._load(self._job), "viewer.text")
+        self._tasks.spawn(self._load(self._info.document_id, self._job), "viewer.text")
 
-    async def _load(self, job: int) -> None:
+    async def _load(self, document_id: int, job: int) -> None:
         while self._offsets.end < self._part_end:
             start = self._offsets.end
             try:
-                piece = await self._reader.read(start, min(start + SLICE, self._part_end))
+                end = min(start + SLICE, self._part_end)
+                piece = await self._reader.read(document_id, start, end)
             except AppError as error:
                 if job == self._job:
                     self.load_failed.emit(error)

@@ -119,7 +119,7 @@ class ViewerToolbar(QWidget):
         self.text_button.setVisible(has_pixels)
         self.text_button.setChecked(shows_text)
         for action in self.zoom_box.menu().actions():
-            if isinstance(action.data(), Fit):
+            if isinstance(action.data(), str):
                 action.setVisible(self._has_pixels)
         self._arrange()
 
@@ -139,7 +139,7 @@ class ViewerToolbar(QWidget):
         button.setMinimumWidth(button.fontMetrics().horizontalAdvance("000 %") + 2 * SPACE_S)
         menu = QMenu(button)
         for fit, words in ((Fit.WIDTH, self.tr("Fit to width")), (Fit.PAGE, self.tr("Fit whole page"))):
-            menu.addAction(words).setData(fit)
+            menu.addAction(words).setData(fit.value)
         for zoom in _MENU_ZOOMS:
             menu.addAction(f"{round(zoom * 100)} %").setData(zoom)
         menu.triggered.connect(self._on_zoom_menu_triggered)
@@ -224,8 +224,8 @@ class ViewerToolbar(QWidget):
     @Slot(QAction)
     def _on_zoom_menu_triggered(self, action: QAction) -> None:
         chosen = action.data()
-        if isinstance(chosen, Fit):
-            self.fit_requested.emit(chosen)
+        if isinstance(chosen, str):  # a Fit, which Qt keeps as its text
+            self.fit_requested.emit(Fit(chosen))
         else:
             self.zoom_requested.emit(chosen)
 
