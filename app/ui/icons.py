@@ -4,7 +4,7 @@ from functools import cache
 from typing import Protocol
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Slot
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
 
 from app.core.paths import resources_dir
@@ -42,6 +42,10 @@ def icon(name: str, theme: Theme, role: str = "text_muted", size: int = ICON_SIZ
 
 def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
     """Draw an icon of `size` device-independent pixels for a screen with the given device pixel ratio."""
+    key = f"{name} {colour.name(QColor.NameFormat.HexArgb)} {size} {ratio}"
+    pixmap = QPixmap()
+    if QPixmapCache.find(key, pixmap):
+        return pixmap
     source = _source(name).replace(b"currentColor", colour.name().encode())
     renderer = QSvgRenderer(QByteArray(source))
     pixmap = QPixmap(round(size * ratio), round(size * ratio))
@@ -51,6 +55,7 @@ def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPi
     painter.setOpacity(colour.alphaF())
     renderer.render(painter, QRectF(0, 0, size, size))
     painter.end()
+    QPixmapCache.insert(key, pixmap)
     return pixmap
 
 

@@ -29,6 +29,8 @@ from app.ui.icons import bind_icon
 from app.ui.theme import Theme
 from app.ui.tokens import FONT_SMALL, RADIUS_M, SPACE_M
 
+_FIRST_WIDTH = 600  # until the list tells the real one
+
 
 class MessageText(QTextBrowser):
     """Shows one message; text that only grew is written on, not anew.
@@ -63,6 +65,8 @@ class MessageText(QTextBrowser):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setOpenLinks(False)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.setLineWrapMode(QTextBrowser.LineWrapMode.FixedPixelWidth)
+        self.setLineWrapColumnOrWidth(_FIRST_WIDTH)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.viewport().setAutoFillBackground(False)
@@ -117,19 +121,25 @@ class MessageText(QTextBrowser):
 
     def height_for(self, width: int) -> int:
         """Give the height in pixels that the text needs at a width in pixels."""
-        self.document().setTextWidth(width)
+        self._set_text_width(width)
         last = self.document().lastBlock()
         # A document ends with the text of its last block; the box around code reaches further.
         below = SPACE_M + 1 if _code_language(last) is not None else 0
         return int(self.document().size().height() + 0.999) + below
 
-    def ideal_width(self) -> int:
-        """Give the width of the longest line if nothing wraps."""
-        self.document().setTextWidth(-1)
+    def ideal_width(self, room: int) -> int:
+        """Give the width of the longest line where `room` pixels are there at most."""
+        self._set_text_width(room)
         return int(self.document().idealWidth() + 1.999)
+
+    def _set_text_width(self, width: int) -> None:
+        """Wrap at a width of our own: left alone, the view lays out anew for whatever its size is now."""
+        if self.lineWrapColumnOrWidth() != width:
+            self.setLineWrapColumnOrWidth(width)
 
     def _after_writing(self) -> None:
         self._code_blocks = [block for block in _blocks(self.document()) if _code_language(block) is not None]
+        self._make_room_above()
         while len(self._copy_buttons) > len(self._code_blocks):
             self._copy_buttons.pop().deleteLater()
         while len(self._copy_buttons) < len(self._code_blocks):
@@ -137,6 +147,16 @@ class MessageText(QTextBrowser):
         self._place_copy_buttons()
         self.viewport().update()
         self.updateGeometry()
+
+    def _make_room_above(self) -> None:
+        """Leave room for the head of a code box at the very top: a first block's own margin is not kept."""
+        first = self.document().begin()
+        wanted = first.blockFormat().topMargin() if _code_language(first) is not None else 0.0
+        frame = self.document().rootFrame()
+        layout = frame.frameFormat()
+        if layout.topMargin() != wanted:
+            layout.setTopMargin(wanted)
+            frame.setFrameFormat(layout)
 
     def _new_copy_button(self) -> QToolButton:
         button = QToolButton(self.viewport())
@@ -327,7 +347,7 @@ def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
 
 def _code_language(block: QTextBlock) -> str | None:
     layout = block.blockFormat()
-    return str(layout.property(Property.CODE)) if layout.hasProperty(Property.CODE) else None
+    return layout.stringProperty(Property.CODE) if layout.hasProperty(Property.CODE) else None
 
 
 def _quote_depth(block: QTextBlock) -> int:

@@ -91,7 +91,7 @@ class UserMessageWidget(MessageWidget):
         """See MessageWidget."""
         content = min(width, MAX_CONTENT_WIDTH)
         room = int(content * _BUBBLE_SHARE) - 2 * SPACE_L
-        inner = min(room, self.text.ideal_width() + 2)
+        inner = min(room, self.text.ideal_width(room) + 2)
         height = self.text.height_for(inner)
         left = (width - content) // 2 + content - inner - 2 * SPACE_L
         self._bubble = QRectF(left, SPACE_S, inner + 2 * SPACE_L, height + 2 * SPACE_S + 2)
