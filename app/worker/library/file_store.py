@@ -107,7 +107,7 @@ class FileStore:
 
     def entries(self, location_ids: Collection[int]) -> list[FileEntry]:
         """Give the entries that exist of these locations, by id."""
-        sql = f"{_SELECT} WHERE l.id IN (SELECT value FROM json_each(?)) ORDER BY l.id"
+        sql = f"{_SELECT} WHERE l.id IN (SELECT value FROM json_each(?)) ORDER BY l.id"  # noqa: S608
         rows = self._database.rows(sql, (json.dumps(list(location_ids)),))
         return [self._entry(row) for row in rows]
 

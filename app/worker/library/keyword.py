@@ -27,19 +27,33 @@ COMMON_TERM_MIN_CHUNKS = 30_000
 COMMON_TERM_SHARE = 0.05
 _MIN_RARE_TERMS = 2
 
-_QUESTION_WORDS = """
-    a about an and are as at be by can could did do does for from had has have how i in into is it its me
-    of on or that the their there these they this those to was were what when where which who whom whose
-    why will with would you your der die das den dem des ein eine einen einem einer eines und oder ist
-    sind war waren wird werden wurde wurden hat haben hatte hatten wer wen wem wie wo wann warum welche
-    welcher welches welchen wieso von vom zu zum zur mit im am auf für aus bei nach über um es er sie wir
-    ihr el la los las un una unos unas y o son fue fueron era eran ha han había qué quién quiénes cuál
-    cuáles cómo cuándo dónde cuánto cuántos cuántas por para con de del al en se su sus lo que le les du
-    une et ou est sont été était qui quoi quel quelle quels quelles où quand comment pourquoi dans sur au
-    aux ce cette ces
+_ENGLISH = """
+    a about an and are as at be been but by can could did do does for from had has have he her his how i
+    if in into is it its me my not of on or our she so than that the their them then there these they
+    this those to was we were what when where which who whom whose why will with would you your
 """
-QUESTION_WORDS = frozenset(_QUESTION_WORDS.split())
-"""Words that carry the grammar of a question, in English, German, Spanish and French."""
+_GERMAN = """
+    als am an auf aus bei das dem den der des die ein eine einem einen einer eines er es für hat hatte
+    hatten haben ihr im in ist mit nach nicht oder sich sie sind über um und von vom war waren wann
+    warum was welche welchem welchen welcher welches wem wen wer werden wie wieso wir wird wo wurde
+    wurden zu zum zur
+"""
+_SPANISH = """
+    al como con cómo cuál cuáles cuándo cuánta cuántas cuánto cuántos de del dónde el en era eran es fue
+    fueron ha han había la las le les lo los más no o para pero por que qué quién quiénes se sin son su
+    sus un una unas uno unos y
+"""
+_FRENCH = """
+    à au aux avec ce ces cette combien comment dans de des du elle en est et était il ils la le les leur
+    mais ne ont où ou par pas pour pourquoi quand que quel quelle quelles quels qui quoi sa se ses son
+    sont sur un une été
+"""
+ENGLISH_WORDS = frozenset(_ENGLISH.split())
+"""Words that carry the grammar of English."""
+OTHER_LATIN_WORDS = frozenset(f"{_GERMAN} {_SPANISH} {_FRENCH}".split())
+"""The same of German, Spanish and French."""
+QUESTION_WORDS = ENGLISH_WORDS | OTHER_LATIN_WORDS
+"""Words that say nothing about what a question is about; left out of queries."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Find passages: keywords and meaning, fused; one gate says whether anything was found."""
 
 import math
+import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,17 +13,29 @@ from app.core.errors import UsageError
 from app.worker.library.catalogue import Catalogue
 from app.worker.library.database import Database, fetch, translated
 from app.worker.library.document_store import DocumentStore, Passage
-from app.worker.library.embedding import Embedder, Vectors
-from app.worker.library.gate import Evidence, Gate
-from app.worker.library.keyword import Stemmer, WeighedTerm, search_keywords, weigh, without_common
+from app.worker.library.embedding import Embedder
+from app.worker.library.gate import THRESHOLD, Evidence, Language, relevance
+from app.worker.library.keyword import (
+    ENGLISH_WORDS,
+    OTHER_LATIN_WORDS,
+    Stemmer,
+    WeighedTerm,
+    search_keywords,
+    weigh,
+    without_common,
+)
 from app.worker.library.vectors import DenseHits
 
 MODES = ("hybrid", "keyword", "dense")
 CANDIDATES = 200
 DENSE_WEIGHT = 0.5
-"""Share of the dense score in the fused one. Source: scripts/bench/retrieval.py, see docs/acceptance.md."""
+"""Share of the dense score in the fused one. Source: scripts/bench/retrieval.py."""
 MAX_HITS = 200
 GATE_PASSAGES = 5
+_PRIOR_CHUNKS = 400
+"""Added to the number of chunks when terms are weighed: rare words count as rare in a small library too."""
+_LATIN_SHARE = 0.6
+_WORD = re.compile(r"\w+")
 _MAX_QUERY_CHARS = 10_000
 _VECTORS_WAIT_S = 5.0
 
@@ -66,20 +79,14 @@ class Candidate:
     fused: float
 
 
-class Dense(NamedTuple):
-    """The question's vector, (dim,) float32, and its nearest chunks."""
-
-    vector: Vectors
-    hits: DenseHits
-
-
 class Ranked(NamedTuple):
     """Candidates, best first, and what the gate needs besides."""
 
     candidates: tuple[Candidate, ...]
     terms: tuple[WeighedTerm, ...]
     n_chunks: int
-    dense: Dense | None
+    dense: DenseHits | None
+    stemmer: Stemmer
 
 
 class SearchEngine:
@@ -91,12 +98,10 @@ class SearchEngine:
         documents: DocumentStore,
         catalogue: Catalogue,
         embedder: Embedder | None,
-        gate: Gate | None = None,
     ) -> None:
         """Take the parts; without an embedder only keywords are searched."""
         self._database, self._documents, self._catalogue = database, documents, catalogue
         self._embedder = embedder
-        self._gate = gate or Gate()
         self._stemmer: Stemmer | None = None
 
     def search(self, query: str, mode: str, limit: int, document_ids: Collection[int]) -> Outcome:
@@ -121,15 +126,13 @@ class SearchEngine:
         passages = self._documents.passages(
             [item.chunk_id for item in ranked.candidates[: max(wanted, GATE_PASSAGES)]]
         )
-        relevance = self._relevance(ranked, passages)
+        value = self._relevance(question, ranked, passages)
         hits = tuple(
             Found(passages[item.chunk_id], item.fused)
             for item in ranked.candidates[:wanted]
             if item.chunk_id in passages
         )
-        return Outcome(
-            relevance >= self._gate.threshold, relevance, hits, degraded, time.monotonic() - started
-        )
+        return Outcome(value >= THRESHOLD, value, hits, degraded, time.monotonic() - started)
 
     def rank(self, question: str, mode: str, document_ids: Collection[int]) -> Ranked:
         """Give the candidates of a mode, best first, with what the gate needs besides."""
@@ -144,14 +147,17 @@ class SearchEngine:
             if mode != "dense":
                 terms = [item.term for item in without_common(weighed, n_chunks)]
                 keyword = search_keywords(reader, terms, CANDIDATES, chosen)
-        dense = self._nearest(question, chosen) if mode != "keyword" else None
-        candidates = _fuse(keyword, dense, self._catalogue, mode)
-        return Ranked(candidates, tuple(weighed), n_chunks, dense)
+        dense = None
+        if mode != "keyword":
+            dense = self._nearest(question, chosen, [chunk for chunk, _ in keyword])
+        return Ranked(_fuse(keyword, dense, mode), tuple(weighed), n_chunks, dense, stemmer)
 
-    def _nearest(self, question: str, document_ids: Collection[int] | None) -> Dense:
+    def _nearest(
+        self, question: str, document_ids: Collection[int] | None, asked: Collection[int]
+    ) -> DenseHits:
         assert self._embedder is not None
         vector = self._embedder.embed([question])[0]
-        return Dense(vector, self._catalogue.matrix.search(vector, CANDIDATES, document_ids))
+        return self._catalogue.matrix.search(vector, CANDIDATES, document_ids, asked)
 
     def _n_chunks(self, reader: apsw.Connection) -> int:
         ((count,),) = fetch(reader, "SELECT coalesce(sum(n_chunks), 0) FROM documents")
@@ -164,48 +170,48 @@ class SearchEngine:
             return LOADING
         return "" if len(self._catalogue.matrix) else NO_VECTORS
 
-    def _relevance(self, ranked: Ranked, passages: Mapping[int, Passage]) -> float:
+    def _relevance(self, question: str, ranked: Ranked, passages: Mapping[int, Passage]) -> float:
         if not ranked.candidates:
             return 0.0
-        assert self._stemmer is not None
-        return self._gate.relevance(gather_evidence(ranked, passages, self._stemmer))
+        return relevance(gather_evidence(question, ranked, passages))
 
 
-def gather_evidence(ranked: Ranked, passages: Mapping[int, Passage], stemmer: Stemmer) -> Evidence:
+def gather_evidence(question: str, ranked: Ranked, passages: Mapping[int, Passage]) -> Evidence:
     """Give what speaks for an answer standing in the best passages."""
-    weights = {
-        item.term.stem: math.log(1 + (ranked.n_chunks + 1) / (item.n_chunks + 0.5)) for item in ranked.terms
-    }
+    n_chunks = ranked.n_chunks + _PRIOR_CHUNKS
+    weights = {item.term.stem: math.log(1 + n_chunks / (item.n_chunks + 0.5)) for item in ranked.terms}
     total = sum(weights.values()) or 1.0
+    best = [
+        passages[item.chunk_id] for item in ranked.candidates[:GATE_PASSAGES] if item.chunk_id in passages
+    ]
     coverage = 0.0
-    for item in ranked.candidates[:GATE_PASSAGES]:
-        passage = passages.get(item.chunk_id)
-        if passage is not None:
-            stems = set(stemmer.stems(f"{passage.title}\n{passage.heading}\n{passage.text}"))
-            coverage = max(coverage, sum(weights[stem] for stem in weights if stem in stems) / total)
-    cosine = (
-        None
-        if ranked.dense is None or not len(ranked.dense.hits.scores)
-        else float(ranked.dense.hits.scores[0])
-    )
-    return Evidence(coverage, cosine)
+    for passage in best:
+        stems = set(ranked.stemmer.stems(f"{passage.title}\n{passage.heading}\n{passage.text}"))
+        coverage = max(coverage, sum(weights[stem] for stem in weights.keys() & stems) / total)
+    cosine = None if ranked.dense is None or not len(ranked.dense.scores) else float(ranked.dense.scores[0])
+    return Evidence(coverage, cosine, language_of(" ".join([question, *(item.text for item in best[:1])])))
 
 
-def _fuse(
-    keyword: Sequence[tuple[int, float]], dense: Dense | None, catalogue: Catalogue, mode: str
-) -> tuple[Candidate, ...]:
+def language_of(text: str) -> Language:
+    """Tell English, other Latin-script languages and other scripts apart; English where nothing speaks."""
+    letters = [character for character in text if character.isalpha()]
+    n_latin = sum(character < "\u0250" for character in letters)
+    if n_latin < _LATIN_SHARE * len(letters):
+        return Language.OTHER
+    words = _WORD.findall(text.casefold())
+    n_english = sum(word in ENGLISH_WORDS for word in words)
+    n_other = sum(word in OTHER_LATIN_WORDS for word in words)
+    return Language.ENGLISH if n_english >= n_other else Language.LATIN
+
+
+def _fuse(keyword: Sequence[tuple[int, float]], dense: DenseHits | None, mode: str) -> tuple[Candidate, ...]:
     """Join both lists: each score is stretched to 0..1 over its own list, then the two are averaged."""
     bm25 = dict(keyword)
     cosines: dict[int, float] = {}
     if dense is not None:
-        cosines = dict(zip(dense.hits.chunk_ids.tolist(), dense.hits.scores.tolist(), strict=True))
-        missing = [chunk for chunk in bm25 if chunk not in cosines]
-        found = catalogue.matrix.scores_of(dense.vector, missing)
-        cosines.update(
-            (chunk, float(score))
-            for chunk, score in zip(missing, found, strict=True)
-            if not math.isnan(score)
-        )
+        asked = zip(bm25, dense.asked.tolist(), strict=True)
+        cosines = {chunk: score for chunk, score in asked if not math.isnan(score)}
+        cosines.update(zip(dense.chunk_ids.tolist(), dense.scores.tolist(), strict=True))
     weight = {"keyword": 0.0, "dense": 1.0}.get(mode, DENSE_WEIGHT)
     lexical, semantic = _stretch(bm25), _stretch(cosines)
     candidates = [

@@ -26,17 +26,12 @@ class DenseHits(NamedTuple):
     Attributes:
         chunk_ids: (n,) int64.
         scores: (n,) float32 cosines.
-        mean: of the cosines of everything searched.
-        deviation: standard deviation of the same.
+        asked: (m,) float32 cosines of the chunks that were asked for; NaN for one without a vector.
     """
 
     chunk_ids: Ids
     scores: Scores
-    mean: float
-    deviation: float
-
-
-_NOTHING = DenseHits(np.empty(0, np.int64), np.empty(0, np.float32), 0.0, 0.0)
+    asked: Scores
 
 
 class VectorMatrix:
@@ -95,44 +90,45 @@ class VectorMatrix:
             if self._n_dead > _MAX_DEAD_SHARE * self._n:
                 self._compact()
 
-    def search(self, query: Scores, limit: int, document_ids: Collection[int] | None = None) -> DenseHits:
-        """Give the nearest chunks.
+    def search(
+        self,
+        query: Scores,
+        limit: int,
+        document_ids: Collection[int] | None = None,
+        asked: Collection[int] = (),
+    ) -> DenseHits:
+        """Give the nearest chunks, and the cosines of some others.
 
         Args:
             query: (dim,) float32, L2-normalised.
             limit: most results.
             document_ids: only chunks of these documents; None for all.
+            asked: chunks whose cosines are wanted besides.
         """
+        wanted = np.fromiter(asked, np.int64, len(asked))
         with self._lock:
+            scores, ids = self._scores(query), self._ids[: self._n]
+            extra = self._look_up(scores, wanted)
             kept = self._kept(document_ids)
-            if kept is not None and not len(kept):
-                return _NOTHING
-            scores = self._scores(query)
-            ids = self._ids[: self._n]
             if kept is not None:
                 scores, ids = scores[kept], ids[kept]
             if not len(ids):
-                return _NOTHING
+                return DenseHits(np.empty(0, np.int64), np.empty(0, np.float32), extra)
             n_best = min(limit, len(scores))
             best = np.argpartition(-scores, n_best - 1)[:n_best]
             best = best[np.lexsort((ids[best], -scores[best]))]
-            mean, deviation = float(scores.mean()), float(scores.std())
-            return DenseHits(ids[best].copy(), scores[best], mean, deviation)
+            return DenseHits(ids[best].copy(), scores[best], extra)
 
-    def scores_of(self, query: Scores, chunk_ids: Collection[int]) -> Scores:
-        """Give (len(chunk_ids),) float32 cosines; NaN for a chunk without vector."""
-        wanted = np.fromiter(chunk_ids, np.int64, len(chunk_ids))
+    def _look_up(self, scores: Scores, wanted: Ids) -> Scores:
+        """Give the scores of these chunks; NaN for one that has no row."""
         result = np.full(len(wanted), np.nan, np.float32)
-        with self._lock:
-            if not self._n or not len(wanted):
-                return result
+        if self._n and len(wanted):
             if self._order is None:
                 self._order = np.argsort(self._ids[: self._n], kind="stable")
-            sorted_ids = self._ids[self._order]
-            places = np.minimum(np.searchsorted(sorted_ids, wanted), self._n - 1)
-            for i in np.flatnonzero(sorted_ids[places] == wanted):
-                block, row = divmod(int(self._order[places[i]]), _BLOCK_ROWS)
-                result[i] = self._blocks[block][row] @ query
+            places = np.searchsorted(self._ids[: self._n], wanted, sorter=self._order)
+            rows = self._order[np.minimum(places, self._n - 1)]
+            found = self._ids[rows] == wanted
+            result[found] = scores[rows[found]]
         return result
 
     def chunk_ids(self) -> Ids:
