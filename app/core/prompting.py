@@ -27,6 +27,8 @@ MESSAGE_OVERHEAD_TOKENS = 12
 _TOKENS_PER_HIT = 48
 _MIN_HITS, _MAX_HITS = 8, 200
 _JOIN_GAP_CHARS = 8
+_BUDGETS = ((500_000_000, 450), (1_500_000_000, 1_000))
+_UNLIMITED = 1_000_000
 _MAX_NAME_CHARS = 120
 
 # Unicode that a reader does not see: it can carry words to the model that nobody approved (S26).
@@ -70,7 +72,7 @@ class Span:
     """A range of a document that is to become a passage: one hit, or neighbours joined.
 
     Attributes:
-        hit: the best-ranked of them, for path, heading and page.
+        hit: the first of them in the document, for path, heading and page.
     """
 
     hit: Hit
@@ -81,6 +83,19 @@ class Span:
 def search_limit(budget_tokens: int) -> int:
     """Give the number of hits to ask for so that they fill the budget."""
     return max(_MIN_HITS, min(_MAX_HITS, budget_tokens // _TOKENS_PER_HIT))
+
+
+def passage_budget(n_params: int) -> int:
+    """Give the tokens of passages that a model of this size can make sense of.
+
+    Measured with the 135 M starter model: it answers from a few hundred tokens and loses its way in more.
+    """
+    return next((budget for limit, budget in _BUDGETS if n_params < limit), _UNLIMITED)
+
+
+def hit_cost(hit: Hit, tokens: Mapping[int, int]) -> int:
+    """Give the tokens that a hit takes in a prompt, `tokens` being those of each text by chunk_id."""
+    return tokens[hit.chunk_id] + PASSAGE_OVERHEAD_TOKENS
 
 
 def choose(hits: Sequence[Hit], tokens: Mapping[int, int], budget_tokens: int) -> list[Hit]:
@@ -94,7 +109,7 @@ def choose(hits: Sequence[Hit], tokens: Mapping[int, int], budget_tokens: int) -
     chosen: list[Hit] = []
     left = budget_tokens
     for hit in hits:
-        cost = tokens[hit.chunk_id] + PASSAGE_OVERHEAD_TOKENS
+        cost = hit_cost(hit, tokens)
         if cost > left and chosen:
             continue
         chosen.append(hit)

@@ -14,6 +14,10 @@ from app.core.processes import worker_command
 from app.host.front_end import Broadcast
 from app.host.logs import open_host_log
 from app.host.server import Server
+from app.host.services.answering import Ports
+from app.host.services.chat import ChatService
+from app.host.services.chats import Chats
+from app.host.services.conversations import ConversationsService
 from app.host.services.doctor import DoctorService
 from app.host.services.engine import EngineService
 from app.host.services.library import LibraryService
@@ -77,8 +81,11 @@ class Host:
         engine = EngineService(self.workers["inference"])
         models_dir = (options.models_dir or starter_models_dir()) / "chat"
         models = ModelsService((models_dir, paths.models_dir), engine, self.settings, self._broadcast)
+        self.chats = Chats(paths.chats_db_path, paths.backups_dir, self._broadcast)
         services: list[Service] = [
             self.library,
+            ConversationsService(self.chats, self._broadcast),
+            ChatService(Ports(self.library, engine, models, self.settings), self.chats, self._broadcast),
             self.settings,
             models,
             PagesService(self.library, self.workers["render"]),
@@ -86,7 +93,12 @@ class Host:
                 str(paths.root), self.workers, self.is_busy, lambda: self.server.n_clients, self.end
             ),
             DoctorService(
-                paths, self.library, engine, models, self.workers, [lambda: [self.settings.check()]]
+                paths,
+                self.library,
+                engine,
+                models,
+                self.workers,
+                [lambda: [self.settings.check()], self.chats.check],
             ),
         ]
         handlers: dict[type[Body], Handler] = {}
@@ -125,6 +137,7 @@ class Host:
         """End front ends, then workers."""
         await self.server.close()
         await stop_all(self.workers)
+        await self.chats.close()
 
     def end(self, force: bool) -> None:
         """End now (force), or as soon as the front end that asks has left and no work runs."""

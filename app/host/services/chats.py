@@ -1,0 +1,78 @@
+"""The thread that owns `chats.db`, as services of the host use it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from app.core.errors import AppError
+from app.host.services.chat_checks import check_chats
+from app.host.services.chat_store import ChatStore
+from app.host.services.ports import Events
+from app.protocol.system import Check
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Chats:
+    """Runs the store's methods in order in a thread of their own; the file is opened at first use."""
+
+    def __init__(self, path: Path, backups_dir: Path, events: Events) -> None:
+        """Name the file; nothing is opened."""
+        self._path, self._backups_dir, self._events = path, backups_dir, events
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chats")
+        self._store: ChatStore | None = None
+        self._told = False
+
+    async def do(
+        self, method: Callable[Concatenate[ChatStore, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a method of the store.
+
+        Once begun it runs to its end, even where the waiting task is cancelled.
+
+        Raises:
+            AppError: the method's errors, or why the file cannot be opened.
+        """
+        future = self._executor.submit(lambda: method(self._open(), *args, **kwargs))
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            self._tell()
+
+    async def close(self) -> None:
+        """Close the file, after what is still to be written."""
+        await asyncio.to_thread(self._close)
+
+    def check(self) -> tuple[Check, ...]:
+        """Check every invariant of the file; any thread but the store's own."""
+        return self._executor.submit(self._check).result()
+
+    def _open(self) -> ChatStore:
+        if self._store is None:
+            self._store = ChatStore(self._path, self._backups_dir)
+        return self._store
+
+    def _tell(self) -> None:
+        """Publish, once, what happened when the file was opened; the loop's thread."""
+        if not self._told and self._store is not None:
+            self._told = True
+            if self._store.notice is not None:
+                self._events.publish(self._store.notice)
+
+    def _check(self) -> tuple[Check, ...]:
+        try:
+            return check_chats(self._open().connection, self._path)
+        except AppError as error:
+            return (Check(name="chats.file", status="error", detail=error.user_message, hint=error.hint),)
+
+    def _close(self) -> None:
+        self._executor.submit(self._close_store).result()
+        self._executor.shutdown()
+
+    def _close_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
