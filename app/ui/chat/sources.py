@@ -177,6 +177,7 @@ class SourcesList(QWidget):
         for position, button in enumerate(self._buttons):
             button.clicked.connect(self._on_source_clicked)
             self._layout.insertWidget(1 + position, button)
+            button.show()  # at once, so that it can take the focus
         n_hidden = len(indexes) - len(shown)
         self._more.setVisible(n_hidden > 0)
         self._more.setText(self.tr("Show {0} more").format(n_hidden))
