@@ -16,9 +16,9 @@ def generation_threads() -> int:
     """
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     allowed = _allowed_cpus()
-    limits = [physical, len(allowed), _quota_cores()]
+    limits = [physical, len(allowed), quota_cores()]
     if sys.platform == "linux":
-        limits.append(_fast_cores(allowed))
+        limits.append(fast_cores(allowed))
     return max(1, min(limits))
 
 
@@ -28,7 +28,7 @@ def _allowed_cpus() -> set[int]:
     return set(range(os.cpu_count() or 1))
 
 
-def _fast_cores(allowed: set[int], root: Path = Path("/sys/devices")) -> int:
+def fast_cores(allowed: set[int], root: Path = Path("/sys/devices")) -> int:
     """Give the physical cores among the allowed ones; on CPUs of two kinds, the fast ones only (Linux)."""
     fast = _cpu_list(root / "cpu_core" / "cpus") & allowed or allowed
     siblings = {
@@ -38,7 +38,7 @@ def _fast_cores(allowed: set[int], root: Path = Path("/sys/devices")) -> int:
     return len(siblings)
 
 
-def _quota_cores(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+def quota_cores(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """Give the cores that a container's quota pays for; many where there is none."""
     quota, _, period = _text(file).partition(" ")
     if quota.isdigit() and period.isdigit() and int(period):

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.core.errors import AppError, ModelError
+from app.core.errors import ModelError
 from app.protocol.engine import Generate, Generation, PromptMessage, PromptProgress
 from app.worker.inference.engine import LoadedModel
 from app.worker.inference.llama import ABORTED, DECODED, AbortFlag, Sampler
+from app.worker.inference.template import RenderStopped
 from app.worker.inference.text_stream import TextStream
 from app.worker.runtime import Cancelled
 
@@ -63,7 +64,9 @@ class _Run:
         self.prompt_tokens = len(plan.tokens)
         if self.prompt_tokens >= loaded.context.n_tokens_max:
             raise _too_long(self.prompt_tokens, loaded.context.n_tokens_max)
-        self.cached_tokens = _keep_first(loaded, plan.n_reused)
+        self.cached_tokens = plan.n_reused
+        if plan.n_reused < len(loaded.cache.tokens):
+            self.cached_tokens = _keep_first(loaded, plan.n_reused)
         self._prompt = prompt.encode("utf-8", "replace")
         return plan.tokens[self.cached_tokens :]
 
@@ -88,13 +91,12 @@ class _Run:
         loaded.cache.mark_prompt(self._prompt)
 
     def _check(self, code: int) -> None:
-        """Drop a batch that was not evaluated whole from the engine's cache, and say why it was not."""
-        if code == DECODED and not self._abort.is_set():
+        """Raise where a batch was not evaluated or is not wanted any more; what it left behind is dropped."""
+        is_stopped = self._abort.is_set()
+        if code == DECODED and not is_stopped:
             return
-        if code == DECODED:  # set too late for this batch, which is whole but not noted: drop it all the same
-            code = ABORTED
         _keep_first(self._loaded, len(self._loaded.cache.tokens))
-        if code == ABORTED:
+        if code == ABORTED or is_stopped:
             raise Cancelled
         raise ModelError(
             "engine.failed",
@@ -180,10 +182,8 @@ def generate(loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sin
     try:
         run.evaluate(run.prepare())
         finish = run.generate(sampler)
-    except Cancelled as cancelled:
-        raise Cancelled(run.result("cancelled")) from cancelled
-    except AppError:
-        raise
+    except (Cancelled, RenderStopped) as stopped:
+        raise Cancelled(run.result("cancelled")) from stopped
     finally:
         sampler.close()
     loaded.raise_if_changed()  # what came out of weights overwritten meanwhile is no answer

@@ -25,7 +25,7 @@ from app.worker.inference.engine import LoadedModel, LoadOptions, load_model
 from app.worker.inference.generation import Sink, defused, generate
 from app.worker.inference.llama import AbortFlag, start_backend
 from app.worker.inference.template import Renderer, RenderStopped
-from app.worker.runtime import Cancelled, Job, Worker
+from app.worker.runtime import Job, Worker
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ class InferenceService:
         self._loaded: LoadedModel | None = None
         self._vocabulary_lock = threading.Lock()
         self._abort = AbortFlag()
+        self._generating: Job | None = None
+        self._stop_lock = threading.Lock()
         self._renderer = Renderer()
 
     def load(self, request: LoadModel, job: Job) -> EngineInfo:
@@ -82,35 +84,38 @@ class InferenceService:
     def generate(self, request: Generate, job: Job) -> Generation:
         """Continue a conversation."""
         loaded = self._present()
-        self._abort.clear()
-        job.on_cancel = self._stop
-        job.raise_if_cancelled()  # one that came before on_cancel stood
+        with self._stop_lock:
+            self._generating = job
+            self._abort.clear()
+        job.on_cancel = lambda: self._stop(job)
+        if job.cancelled.is_set():  # it came before on_cancel stood
+            self._stop(job)
         sink = Sink(job.progress, lambda text: job.progress(TokenGenerated(text=text)))
         try:
             return generate(loaded, request, self._abort, sink)
-        except RenderStopped as stopped:
-            raise Cancelled from stopped
         except ModelError as error:
             if error.code == "model.changed":
                 self._unload()
             raise
         finally:
-            job.on_cancel = None
-            self._abort.clear()
+            with self._stop_lock:
+                self._generating = None
 
-    def _stop(self) -> None:
-        """Stop what the engine's thread does; the reader thread."""
-        self._abort.set()
-        self._renderer.stop()
+    def _stop(self, job: Job) -> None:
+        """Stop the engine's thread if it still works for this request; the reader thread."""
+        with self._stop_lock:
+            if self._generating is job:
+                self._abort.set()
+                self._renderer.stop()
 
     def count_tokens(self, request: CountTokens, _job: Job) -> TokenCounts:
         """Count tokens of texts, or of a rendered conversation."""
-        with self._vocabulary_lock:
-            loaded = self._present()
-            if request.messages:
-                prompt = loaded.template.render(defused(loaded, request.messages))
-                return TokenCounts(counts=(len(loaded.vocabulary.tokenize_prompt(prompt)),))
-            return TokenCounts(counts=tuple(loaded.vocabulary.count(text) for text in request.texts))
+        while True:
+            try:
+                with self._vocabulary_lock:
+                    return _count(self._present(), request)
+            except RenderStopped:
+                log.info("a cancelled answer took the template process along; counting starts again")
 
     def _present(self) -> LoadedModel:
         if self._loaded is None:
@@ -121,6 +126,13 @@ class InferenceService:
         """Free everything."""
         self._renderer.close()
         self._unload()
+
+
+def _count(loaded: LoadedModel, request: CountTokens) -> TokenCounts:
+    if request.messages:
+        prompt = loaded.template.render(defused(loaded, request.messages))
+        return TokenCounts(counts=(len(loaded.vocabulary.tokenize_prompt(prompt)),))
+    return TokenCounts(counts=tuple(loaded.vocabulary.count(text) for text in request.texts))
 
 
 def main(_argv: list[str]) -> int:

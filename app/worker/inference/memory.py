@@ -1,6 +1,6 @@
 """Will a model fit, and with how long a context: estimated from the file's head before anything is loaded."""
 
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,23 +105,33 @@ def kv_bytes_per_token(head: GgufHead) -> int:
 
 def available_memory() -> int:
     """Give the bytes usable without swapping: the machine's, or the control group's if less."""
-    rooms = _cgroup_rooms() if sys.platform == "linux" else []
-    return min([int(psutil.virtual_memory().available), *rooms])
+    return min([int(psutil.virtual_memory().available), *_own_rooms()])
 
 
-def _cgroup_rooms() -> list[int]:
-    """Give the memory left in each limited control group above this process (version 2, then version 1)."""
-    rooms = []
+def _own_rooms() -> list[int]:
     try:
         lines = Path("/proc/self/cgroup").read_text("ascii").splitlines()
-    except OSError:
+    except OSError:  # not Linux
         return []
+    return control_group_rooms(lines, Path("/sys/fs/cgroup"))
+
+
+def control_group_rooms(lines: Sequence[str], root: Path) -> list[int]:
+    """Give the memory left in each limited control group above a process.
+
+    Args:
+        lines: of its `/proc/PID/cgroup`.
+        root: where the groups are mounted; version 1 stands in `memory` below it.
+
+    Source: `Documentation/admin-guide/cgroup-v2.rst` and `cgroup-v1/memory.rst` of the Linux kernel.
+    """
+    rooms = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            folder, names = Path("/sys/fs/cgroup"), ("memory.max", "memory.current", "inactive_file")
+            folder, names = root, ("memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
-            folder = Path("/sys/fs/cgroup/memory")
+            folder = root / "memory"
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue

@@ -26,13 +26,13 @@ CHATML = (
     "{% for message in messages %}"
     "<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
     "{% endfor %}"
-    "<|im_start|>assistant\n"
+    "{{ '<|im_start|>assistant\n' }}"
 )
 PLAIN = (
     "{{ bos_token }}{% for message in messages %}"
     "{% if message.role == 'system' %}{{ message.content }}\n\n"
     "{% else %}### {{ message.role | capitalize }}:\n{{ message.content }}\n\n{% endif %}"
-    "{% endfor %}### Assistant:\n"
+    "{% endfor %}{{ '### Assistant:\n' }}"
 )
 PLAIN_STOP = ("\n### User:",)
 

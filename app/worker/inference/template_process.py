@@ -1,10 +1,9 @@
 """The process that renders chat templates: a template is a program that came with the model file.
 
 Jinja's sandbox keeps a template from reaching Python, but neither from looping for hours nor from filling the
-memory.
-So templates are rendered here, apart from the engine: each rendering has a deadline kept by a thread that
-needs no interpreter lock (`faulthandler`), and the process has a memory limit where the system offers one.
-Running over either ends this process alone; the inference worker starts another.
+memory. So templates are rendered here, apart from the engine: each rendering has a deadline kept by a thread
+that needs no interpreter lock (`faulthandler`), and the process has a memory limit and no rights where the
+system allows. Running over either ends this process alone; the inference worker starts another.
 
 It reads requests `template.render` from stdin (`payload`: JSON of the arguments) and answers each with
 `template.rendered` (`payload`: the text) or `template.failed`. The end of stdin ends it.
@@ -24,6 +23,7 @@ from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.protocol.envelope import Message, encode, read_message
+from app.worker import sandbox
 
 MAX_OUTPUT_CHARS = 16 * 1024 * 1024
 MAX_GROWTH_BYTES = 384 * 1024 * 1024
@@ -39,10 +39,12 @@ def main(_argv: list[str]) -> int:
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _limit_resources()
+    render("{{ messages }}", [], "2000-01-01", "", "")  # imports what rendering imports late
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
+        sandbox.confine(sandbox.Rights(readable=(sys.prefix, sys.base_prefix), threads=True))
         while (message := read_message(sys.stdin.buffer)) is not None:
             faulthandler.dump_traceback_later(float(message.body["deadline_s"]), exit=True, file=nowhere)
-            reply = _rendered(message)
+            reply = rendered(message)
             faulthandler.cancel_dump_traceback_later()
             output.write(encode(reply))
             output.flush()
@@ -65,7 +67,8 @@ def _limit_resources() -> None:
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _rendered(message: Message) -> Message:
+def rendered(message: Message) -> Message:
+    """Answer one request."""
     try:
         text = render(**json.loads(message.payload))
         return Message("template.rendered", payload=text.encode("utf-8", "replace"))

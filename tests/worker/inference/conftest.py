@@ -1,0 +1,98 @@
+"""Tiny models, the starter model, and a running inference worker."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from app.core.paths import starter_models_dir
+from app.core.processes import worker_command, worker_environment
+from app.protocol.body import Body, from_message
+from app.protocol.channel import Channel
+from app.protocol.envelope import Message
+from app.protocol.system import Hello
+from app.worker.inference.llama import AbortFlag, start_backend
+from app.worker.inference.template import Renderer
+from tests.worker.inference.gguf_writer import TinyModel
+
+
+@pytest.fixture(scope="session")
+def backend() -> None:
+    """The engine in this process."""
+    start_backend()
+
+
+@pytest.fixture
+def renderer() -> Iterator[Renderer]:
+    """A template process."""
+    renderer = Renderer()
+    yield renderer
+    renderer.close()
+
+
+@pytest.fixture
+def abort() -> AbortFlag:
+    """A flag that is not set."""
+    return AbortFlag()
+
+
+@pytest.fixture
+def tiny_path(tmp_path: Path) -> Path:
+    """A tiny model that runs."""
+    return TinyModel().write(tmp_path / "tiny.gguf")
+
+
+@pytest.fixture(scope="session")
+def starter_path() -> Path:
+    """The starter model."""
+    found = sorted((starter_models_dir() / "chat").glob("*.gguf"))
+    if not found:
+        pytest.skip("the starter model is not there: run scripts/fetch_models.py")
+    return found[0]
+
+
+@dataclass
+class RunningWorker:
+    """An inference worker over stdio."""
+
+    process: asyncio.subprocess.Process
+    channel: Channel
+    hello: Hello
+    events: list[Message] = field(default_factory=list)
+
+    async def replies(self, request: Body) -> list[Message]:
+        """Send a request and give all of its replies; raises as `Channel.stream`."""
+        return [message async for message in self.channel.stream(request)]
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[RunningWorker]:
+    """A worker that has greeted; ended by the end of its stdin."""
+    process = await asyncio.create_subprocess_exec(
+        *worker_command("inference"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=worker_environment(),
+        limit=Channel.STREAM_LIMIT,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    greeting: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
+
+    def on_event(message: Message) -> None:
+        body = from_message(message)
+        if isinstance(body, Hello):
+            greeting.set_result(body)
+
+    channel = Channel(process.stdout, process.stdin, on_event)
+    reading = asyncio.create_task(channel.run())
+    yield RunningWorker(process, channel, await asyncio.wait_for(greeting, 60))
+    channel.close()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), 20)
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+    await reading
