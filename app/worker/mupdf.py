@@ -1,8 +1,8 @@
 """The one way to import PyMuPDF: silent, and without its layout models.
 
-From version 2.0 on, `import pymupdf` also loads `pymupdf.layout` and `pymupdf4llm`, and with them ONNX Runtime
-and a model: 180 MB and two seconds that nothing here uses, in processes whose memory is counted. Whatever
-imports PyMuPDF in these processes takes it from here.
+From version 2.0 on, `import pymupdf` also loads `pymupdf.layout` and `pymupdf4llm`, and with them ONNX
+Runtime and a model: 180 MB and two seconds that nothing here uses, in processes whose memory is counted.
+Whatever imports PyMuPDF in these processes takes it from here.
 """
 
 import sys

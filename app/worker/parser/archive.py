@@ -28,6 +28,7 @@ _END_RECORD = b"PK\x05\x06"
 _END_RECORD_BYTES = 22
 _LOCAL_HEADER_BYTES = 30
 _DOCTYPE = re.compile(rb"<\0?!\0?D\0?O\0?C\0?T\0?Y\0?P\0?E\0?", re.IGNORECASE)
+_COMMENT = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _FIRST_ELEMENT = re.compile(rb"<\0?[A-Za-z_\x80-\xff]")
 _MAIN_PART = re.compile(
     rb'ContentType="application/vnd\.(openxmlformats-officedocument\.|ms-)(wordprocessingml|word|presentationml'
@@ -159,9 +160,11 @@ def check_prolog(beginning: bytes, kind: str) -> None:
     Raises:
         Refusal: `file.entities`.
     """
+    n_bytes = len(beginning)
+    beginning = _COMMENT.sub(b"", beginning)
     first = _FIRST_ELEMENT.search(beginning)
     prolog = beginning[: first.start()] if first else beginning
-    if _DOCTYPE.search(prolog) or (first is None and len(beginning) >= _PROLOG_BYTES):
+    if _DOCTYPE.search(prolog) or (first is None and n_bytes >= _PROLOG_BYTES):
         raise Refusal("file.entities", {"kind": kind})
 
 

@@ -23,6 +23,9 @@ _CANDIDATES = [
     "gb18030", "big5", "cp932", "euc_jp", "cp949", "tis_620",
 ]  # fmt: skip
 _LATIN = frozenset({"cp1250", "cp1254", "cp1257", "iso8859_2", "mac_roman", "cp437", "cp850", "cp1252"})
+_WESTERN = frozenset(
+    "àáâãäåæçèéêëìíîïñòóôõöøùúûüýßœÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŒ–—‘’‚“”„…«»‹›€£§°·•¿¡ºª\xa0©®™±²³½×"
+)
 _DECLARED = re.compile(
     rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]+)"""
     rb"""|<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)""",
@@ -146,11 +149,18 @@ def _guess(sample: bytes) -> Encoding:
 
     matches = charset_normalizer.from_bytes(sample, cp_isolation=_CANDIDATES, steps=5, chunk_size=1024)
     best = matches.best()
-    if best is None:
+    if best is None or (best.encoding in _LATIN and _is_western(sample)):
         return Encoding("cp1252")
-    if best.encoding in _LATIN and any(match.encoding == "cp1252" for match in matches):
-        return Encoding("cp1252")  # short western texts fit several; this is the common one
     return Encoding(best.encoding)
+
+
+def _is_western(sample: bytes) -> bool:
+    """Tell whether bytes read as cp1252 give the letters that western languages use.
+
+    Short texts fit several Latin encodings equally well, and this is the common one.
+    """
+    beyond_ascii = [letter for letter in sample.decode("cp1252", "replace") if letter > "\x7f"]
+    return sum(letter in _WESTERN for letter in beyond_ascii) >= 0.9 * len(beyond_ascii)
 
 
 def _mostly_utf8(sample: bytes) -> bool:

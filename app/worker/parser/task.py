@@ -13,27 +13,36 @@ Reader = Callable[[Source], Extract]
 _OUT_OF_MEMORY_WORDS = ("malloc", "calloc", "realloc", "out of memory")
 
 
-def answer(source: Source, read: Reader, write: Callable[[bytes], None]) -> bool:
-    """Read one file and write its frames; tell whether it ended in a result.
+def answer(source: Source, read: Reader, write: Callable[[bytes], None]) -> None:
+    """Read one file and write the frames of its result or refusal."""
+    try:
+        outcome = attempt(source, read)
+        if isinstance(outcome, Refusal):
+            write(refusal_frame(outcome))
+        else:
+            for data in result_frames(outcome):
+                write(data)
+    except MemoryError:  # the result itself did not fit
+        write(refusal_frame(_out_of_memory(source.limits)))
+    except ConnectionError:
+        return  # nobody waits any longer
+
+
+def attempt(source: Source, read: Reader) -> Extract | Refusal:
+    """Read one file.
 
     The border of a task: whatever a parser raises on hostile bytes ends this file alone.
     """
     try:
-        extract = read(source)
-        for data in result_frames(extract):
-            write(data)
+        return read(source)
     except Refusal as refusal:
-        write(refusal_frame(refusal))
-        return False
+        return refusal
     except MemoryError:
-        write(refusal_frame(_out_of_memory(source.limits)))
-        return False
-    except (BrokenPipeError, ConnectionError):
-        return False  # nobody waits any longer
+        return _out_of_memory(source.limits)
+    except ConnectionError:  # from reporting progress: nobody waits any longer
+        raise
     except Exception as error:
-        write(refusal_frame(_judge(error, source)))
-        return False
-    return True
+        return _judge(error, source)
 
 
 def _judge(error: Exception, source: Source) -> Refusal:

@@ -16,6 +16,7 @@ from app.worker.parser.source import Source
 _MAX_FIELD_CHARS = 100_000
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 30
+_MAX_FIELD_LINES = 50
 _QUOTED = re.compile(r'"[^"\n]*"')
 _ROWS_BETWEEN_REPORTS = 1000
 
@@ -68,13 +69,22 @@ class _Table:
         return Refusal("limit.field", {"limit": _MAX_FIELD_CHARS, "n": self._n_cut})
 
     def _has_stray_quote(self) -> bool:
-        """Tell whether one quote that is never closed would swallow the rest of the file into one field."""
-        if self._text.count('"') % 2 == 0:
+        """Tell whether a quote that is never closed would swallow many lines into one field."""
+        if '"' not in self._text:
             return False
+        strict = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter, strict=True)
+        try:
+            for _ in strict:
+                pass
+        except csv.Error:
+            return self._longest_field_lines() > _MAX_FIELD_LINES
+        return False
+
+    def _longest_field_lines(self) -> int:
         longest = 0
         for row in csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter):
             longest = max(longest, *(field.count("\n") for field in row), 0)
-        return longest > 100
+        return longest
 
     def _cell(self, value: str) -> str:
         if len(value) > _MAX_FIELD_CHARS:

@@ -33,7 +33,6 @@ _SPLIT_SCRIPTS = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     r"\uff66-\uff9f\U00020000-\U0003ffff]"
 )
-_RTL = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _HYPHENS = "-\u2010\u00ad"
 _MAX_VOCABULARY = 300_000
 _SENTENCE_END = re.compile(r"[.!?:;。！？…\"”»)\]]$")
@@ -298,12 +297,7 @@ def _width(group: str) -> float:
 
 def _separator(before: Piece, after: Piece, height: float) -> str:
     gap = after.x0 - before.x1
-    if gap > _CELL_GAP * height:
-        return "\t"
-    touching = -0.15 * height < gap < 0.05 * height
-    if touching and bool(_RTL.search(before.text)) != bool(_RTL.search(after.text)):
-        return ""  # MuPDF parts a word where the direction of writing changes
-    return " "
+    return "\t" if gap > _CELL_GAP * height else " "
 
 
 def _parts_from(line: Line, following: Line) -> bool:

@@ -34,10 +34,6 @@ def read_workbook(source: Source) -> Extract:
         )
 
 
-class _CellsFull(Exception):  # noqa: N818  # a limit, handled by the reading
-    """The limit of cells is reached."""
-
-
 class _Reading:
     """One pass over the sheets."""
 
@@ -56,11 +52,11 @@ class _Reading:
         try:
             for number, sheet in enumerate(sheets):
                 self._sheet(sheet)
+                if self.partial is not None:
+                    break
                 self._source.progress((number + 1) / len(sheets))
         except TextFull:
             self.partial = limit_reached(self._source.limits.text_chars, self._place)
-        except _CellsFull:
-            self.partial = Refusal("limit.cells", {"limit": _MAX_CELLS, "kept": self._place})
         self.builder.end_page()
 
     def _sheet(self, sheet: Any) -> None:
@@ -83,7 +79,8 @@ class _Reading:
             self._n_cells += len(row)
             self._place = f"row {self._n_rows:,} of “{sheet.title}”"
             if self._n_cells > _MAX_CELLS:
-                raise _CellsFull
+                self.partial = Refusal("limit.cells", {"limit": _MAX_CELLS, "kept": self._place})
+                return
             if self._n_rows % _ROWS_BETWEEN_REPORTS == 0:
                 self._source.progress(min(0.99, self._n_cells / _MAX_CELLS))
             yield [_cell(cell) for cell in row]

@@ -54,11 +54,11 @@ def table_lines(rows: Iterable[Row], *, marked: bool = False, presumed: bool = F
 
 def _is_header(first: Row, sample: Sequence[Row], *, marked: bool, presumed: bool) -> bool:
     names = [cell for cell in first if cell]
-    if len(names) < 2 or not sample or any(len(name) > _MAX_HEADER_CHARS for name in names):
+    if not names or not sample or any(len(name) > _MAX_HEADER_CHARS for name in names):
         return False
     if marked:
-        return True
-    if len(set(names)) < len(names) or any(_VALUE.fullmatch(name) for name in names):
+        return len(first) > 1
+    if len(names) < 2 or len(set(names)) < len(names) or any(_VALUE.fullmatch(name) for name in names):
         return False
     return (presumed and len(names) >= 3) or any(
         _is_value_column(index, sample) for index, name in enumerate(first) if name
