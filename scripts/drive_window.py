@@ -111,14 +111,14 @@ class Driver:
         self.seen["answer_s"] = await self.until("answer", is_finished, 300)
         self.window.chat_pane.composer.set_text("")
         answer = self.answer()
-        assert answer is not None  # noqa: S101  # is_finished saw it
+        assert answer is not None  # is_finished saw it
         self.seen["answer"] = answer.text
         self.seen["kind"] = answer.kind
         self.seen["pages"] = [citation.page for citation in answer.citations]
         return answer
 
     async def open_citation(self, answer: ChatMessage, page: int | None = None) -> None:
-        """Click the citation of a page (or the first one) and wait until its page is drawn with the highlight."""
+        """Click the citation of a page (or the first one) and wait until the highlight shows."""
         wanted = [number for number, cited in enumerate(answer.citations) if page in (None, cited.page)]
         if not wanted:
             raise StepFailed(f"a citation of page {page}")
