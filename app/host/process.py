@@ -8,29 +8,22 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core.paths import DataPaths, starter_models_dir
 from app.core.processes import worker_command
 from app.host.front_end import Broadcast
 from app.host.logs import open_host_log
 from app.host.server import Server
-from app.host.services.answering import Ports
-from app.host.services.chat import ChatService
-from app.host.services.chats import Chats
-from app.host.services.conversations import ConversationsService
-from app.host.services.doctor import DoctorService
-from app.host.services.engine import EngineService
 from app.host.services.library import LibraryService
-from app.host.services.models import ModelsService
-from app.host.services.pages import PagesService
-from app.host.services.ports import Handler, Service
-from app.host.services.settings import SettingsService
 from app.host.services.system import SystemService
 from app.host.supervision import Worker, stop_all
 from app.host.worker_process import Limits
-from app.protocol.body import Body
 from app.protocol.chat import Ask
 from app.protocol.library import AddContent, AddPaths
+
+if TYPE_CHECKING:
+    from app.host.services.wiring import Services
 
 log = logging.getLogger(__name__)
 
@@ -77,40 +70,24 @@ class Host:
         self._broadcast = Broadcast()
         self.workers = {kind: self._worker(kind) for kind in ("library", "inference", "render")}
         self.library = LibraryService(self.workers["library"], self._broadcast)
-        self.settings = SettingsService(paths.settings_path, self._broadcast)
-        engine = EngineService(self.workers["inference"])
-        models_dir = (options.models_dir or starter_models_dir()) / "chat"
-        models = ModelsService((models_dir, paths.models_dir), engine, self.settings, self._broadcast)
-        self.chats = Chats(paths.chats_db_path, paths.backups_dir, self._broadcast)
-        services: list[Service] = [
-            self.library,
-            ConversationsService(self.chats, self._broadcast),
-            ChatService(Ports(self.library, engine, models, self.settings), self.chats, self._broadcast),
-            self.settings,
-            models,
-            PagesService(self.library, self.workers["render"]),
-            SystemService(
-                str(paths.root), self.workers, self.is_busy, lambda: self.server.n_clients, self.end
-            ),
-            DoctorService(
-                paths,
-                self.library,
-                engine,
-                models,
-                self.workers,
-                [lambda: [self.settings.check()], self.chats.check],
-            ),
-        ]
-        handlers: dict[type[Body], Handler] = {}
-        for service in services:
-            handlers |= service.handlers()
-        self.server = Server(paths, handlers, self._broadcast)
+        self.services: Services | None = None
+        system = SystemService(
+            str(paths.root), self.workers, self.is_busy, lambda: self.server.n_clients, self.end
+        )
+        self._handlers = {**self.library.handlers(), **system.handlers()}
+        self.server = Server(paths, self._handlers, self._broadcast)
 
     def _worker(self, kind: str) -> Worker:
         arguments = ("--data-dir", str(self._paths.root)) if kind == "library" else ()
         command = self._options.commands.get(kind) or worker_command(kind, arguments)
         log_path = self._paths.logs_dir / f"{kind}.log"
         return Worker(kind, command, log_path, self._broadcast, self._options.limits)
+
+    async def _wire(self) -> None:
+        wire = await asyncio.to_thread(_imported_wire)
+        models_dir = self._options.models_dir or starter_models_dir()
+        self.services = wire(self._paths, models_dir, self.workers, self.library, self._broadcast)
+        self._handlers |= self.services.handlers
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until nobody needs the host, or `end` is called; then end in order.
@@ -119,9 +96,10 @@ class Host:
             StorageError: the host cannot listen.
         """
         try:
+            self.workers["library"].start()  # unfinished reading goes on, and the first search finds it ready
+            await self._wire()
             await self.server.open(self._options.on_port)
             on_ready()
-            self.workers["library"].start()  # unfinished reading goes on, and the first search finds it ready
             idle = asyncio.create_task(self._wait_until_idle(), name="idle watch")
             ending = asyncio.create_task(self._ending.wait(), name="end watch")
             try:
@@ -137,7 +115,8 @@ class Host:
         """End front ends, then workers."""
         await self.server.close()
         await stop_all(self.workers)
-        await self.chats.close()
+        if self.services is not None:
+            await self.services.close()
 
     def end(self, force: bool) -> None:
         """End now (force), or as soon as the front end that asks has left and no work runs."""
@@ -170,6 +149,13 @@ class Host:
     async def _wait_for_first_client(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.server.first_attached.wait(), self._options.first_client_s)
+
+
+def _imported_wire() -> "Callable[..., Services]":
+    """Import the services: half a second in which the library worker starts on another core."""
+    from app.host.services.wiring import wire
+
+    return wire
 
 
 def serve(paths: DataPaths, on_port: bool, on_ready: Callable[[], None]) -> None:

@@ -1,12 +1,14 @@
 """What services of the host offer each other and the server, as protocols so that tests can stand in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from app.core.settings import Settings
 from app.protocol.body import Body, Request
 from app.protocol.engine import EngineInfo
 from app.protocol.envelope import Message
+
+if TYPE_CHECKING:
+    from app.core.settings import Settings  # pydantic takes time to import, and the server does without
 
 R = TypeVar("R", bound=Body)
 
@@ -123,5 +125,5 @@ class ModelsPort(Protocol):
 class SettingsPort(Protocol):
     """The settings."""
 
-    def current(self) -> Settings:
+    def current(self) -> "Settings":
         """Give the settings as they are now."""

@@ -259,7 +259,8 @@ async def test_open_requests_end_in_a_message_when_the_host_ends(start: Start) -
 async def test_a_notice_waits_for_the_first_front_end(start: Start, paths: DataPaths) -> None:
     running = await start()
     paths.settings_path.write_text("{broken")
-    running.host.settings.current()
+    assert running.host.services is not None
+    running.host.services.settings.current()
     seen: list[Body] = []
     client = await running.attach(seen.append)
     await client.call(Ping())
