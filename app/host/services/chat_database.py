@@ -175,7 +175,7 @@ def _connect(path: Path) -> apsw.Connection:
         connection.set_busy_timeout(_BUSY_MS)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        if connection.pragma("quick_check(1)") != "ok":
+        if connection.pragma("quick_check", 1) != "ok":
             raise apsw.CorruptError("quick_check")
         is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
         if not is_empty and connection.pragma("application_id") != APPLICATION_ID:
@@ -278,7 +278,7 @@ def _sound_version(path: Path) -> int | None:
     except apsw.Error:
         return None
     try:
-        return _version_of(connection) if connection.pragma("integrity_check(1)") == "ok" else None
+        return _version_of(connection) if connection.pragma("integrity_check", 1) == "ok" else None
     except apsw.Error:
         return None
     finally:
