@@ -45,7 +45,7 @@ class _Run:
         self._loaded, self._request, self._abort, self._sink = loaded, request, abort, sink
         self._stream = TextStream((*request.stop, *loaded.template.stop))
         self._pending: list[str] = []
-        self._sent_s = 0.0
+        self._sent_s = float("-inf")
         self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
         self._first_s = self._last_s = 0.0
 
@@ -77,7 +77,7 @@ class _Run:
             Cancelled: the abort flag was set; whole batches stay in the cache.
             ModelError: `engine.failed`.
         """
-        loaded, total, done, reported_s = self._loaded, len(tokens), 0, 0.0
+        loaded, total, done, reported_s = self._loaded, len(tokens), 0, float("-inf")
         while done < total:
             at = self.cached_tokens + done
             part = tokens[done : done + loaded.n_batch - at % loaded.n_batch]

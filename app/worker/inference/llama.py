@@ -1,7 +1,7 @@
 """The thin layer over llama.cpp's C interface: model, context, sampler, abort flag, log.
 
-Only this module touches `llama_cpp`. The high-level class of llama-cpp-python is not used: it copies the
-logits of every token and gives no control over the KV cache. Objects here own native memory: call `close`.
+The high-level class of llama-cpp-python is not used: it copies the logits of every token and
+gives no control over the KV cache. Objects here own native memory: call `close`.
 
 Source: `llama.h` of the llama.cpp that llama-cpp-python 0.3.36 brings.
 """
@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
-import llama_cpp as lib
+from app.worker.inference.native import lib
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +26,14 @@ _SEQUENCE, _TO_THE_END = 0, -1
 _LOG_LEVELS = {3: logging.WARNING, 4: logging.ERROR}
 
 _recent_errors: deque[str] = deque(maxlen=20)
+_flags: "WeakSet[AbortFlag]" = WeakSet()
 
 
 def _on_log(level: int, text: bytes, _user_data: Any) -> None:
     """Pass the engine's warnings and errors to the log; called from any of its threads."""
     severity = _LOG_LEVELS.get(level)
+    if any(flag.is_set() for flag in _flags):  # it calls every abort an error
+        severity = None
     line = text.decode("utf-8", "replace").strip() if severity else ""
     if severity is None or not line:
         return
@@ -69,6 +73,7 @@ class AbortFlag:
 
     def __init__(self) -> None:
         """Make the flag, not set."""
+        _flags.add(self)
         self._bytes = ctypes.create_string_buffer(2)
         runtime = ctypes.CDLL("msvcrt") if sys.platform == "win32" else ctypes.CDLL(None)
         self.callback: Any = ctypes.cast(runtime.strlen, lib.ggml_abort_callback)
