@@ -6,11 +6,15 @@ Whatever imports PyMuPDF in these processes takes it from here.
 """
 
 import sys
+import warnings
 
 for _name in ("pymupdf.layout", "pymupdf4llm"):
     sys.modules.setdefault(_name, None)  # type: ignore[arg-type]  # None is how an import is blocked
 
-import pymupdf  # noqa: E402
+with warnings.catch_warnings():
+    # WORKAROUND(SWIG): its types have no __module__, of which Python 3.12 warns; remove when they have.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import pymupdf
 
 # What MuPDF would print names files and quotes their content.
 pymupdf.TOOLS.mupdf_display_errors(False)

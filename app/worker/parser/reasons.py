@@ -160,6 +160,7 @@ _PARTIAL: dict[str, str] = {
     "limit.text": "The text is longer than {limit} characters; what comes after {kept} is not searched.",
     "limit.cells": "The sheets hold more than {limit} cells; what comes after {kept} is not searched.",
     "limit.field": "A field longer than {limit} characters was cut ({n} in all).",
+    "limit.depth": "The page nests its parts deeper than {limit} levels; what is below that is not searched.",
     "pdf.pages_damaged": "{n} of {pages} pages are damaged and were left out.",
     "slides.damaged": "{n} of {slides} slides are damaged and were left out.",
     "pdf.pages_pictures": (

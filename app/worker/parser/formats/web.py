@@ -54,6 +54,7 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
 _LONG_CELL_CHARS = 400
+_MAX_DEPTH = 2048  # of libxml2
 _ELEMENTS_BETWEEN_REPORTS = 5000
 
 
@@ -62,14 +63,14 @@ def read_page(source: Source) -> Extract:
     text, cut = decode_limited(source, charset.find_encoding(source, declared=True))
     if not text.strip():
         raise Refusal("file.no_text", {"kind": "HTML page"})
-    root = _parse(text)
+    root, is_cut_deep = _parse(text)
     builder = TextBuilder(source.limits.text_chars)
     full = False
     try:
         _Writer(builder, source).run(root)
     except TextFull:
         full = True
-    partial = None
+    partial = Refusal("limit.depth", {"limit": _MAX_DEPTH}) if is_cut_deep else None
     if cut or full:
         partial = limit_reached(source.limits.text_chars, f"the first {builder.length:,}")
     title = one_line(root.findtext(".//head/title") or "")
@@ -77,10 +78,18 @@ def read_page(source: Source) -> Extract:
     return builder.extract("html", title, f"lxml {version}", stem=source.stem, partial=partial)
 
 
-def _parse(text: str) -> Any:
-    parser = html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+def _parse(text: str) -> tuple[Any, bool]:
+    """Give the root element, and whether parts nested too deeply were left out.
+
+    `huge_tree` raises the depth from 256, which pages with unclosed tags pass; HTML has no entities to
+    expand, and the child's memory is limited.
+    """
+    parser = html.HTMLParser(
+        encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
+    )
     try:
-        return html.document_fromstring(text.encode("utf-8"), parser=parser)
+        root = html.document_fromstring(text.encode("utf-8"), parser=parser)
+        return root, any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
     except etree.ParserError as error:  # nothing but comments
         raise Refusal("file.no_text", {"kind": "HTML page"}) from error
 
