@@ -38,6 +38,7 @@ def pytest_asyncio_loop_factories(
 
 def make_loop() -> asyncio.AbstractEventLoop:
     application = QApplication.instance() or QApplication(["tests"])
+    QApplication.setQuitOnLastWindowClosed(False)  # as in the program, else closing a window ends the loop
     loop: asyncio.AbstractEventLoop = qasync.QEventLoop(application, set_running_loop=False)
     return loop
 
