@@ -121,6 +121,7 @@ class Evidence:
         self._sources = tuple(sources)
         self._sentences = [_sentences(source.text) for source in sources]
         self._contexts = [TermSet(content_terms(f"{source.context}\n{source.text}")) for source in sources]
+        self._heads = [TermSet(content_terms(source.context)) for source in sources]
         self._question = TermSet(content_terms(question))
         self._question_terms = distinct(content_terms(question))
         self._n_sentences = sum(len(sentences) for sentences in self._sentences)
@@ -193,8 +194,6 @@ class Evidence:
     def _score(self, terms: Sequence[Term], required: Sequence[Term], window: _Window) -> float:
         held = self._window_terms(window)
         coverage = self._coverage(terms, (held,))
-        if not coverage:
-            return 0.0
         missing = sum(not held.holds(term) for term in required) / max(1, len(required))
         near = self._coverage(self._question_terms, (held,)) if self._question_terms else 0.0
         extra = window.last - window.first - 1
@@ -224,18 +223,28 @@ class Evidence:
 
     def _supports(self, claim: Claim, window: _Window) -> bool:
         held, context = self._window_terms(window), self._contexts[window.source_index]
+        head = self._heads[window.source_index]
         new = [term for term in claim.terms if not self._question.holds(term)]
         return (
-            all(self._required_is_held(claim, term, held, context) for term in claim.terms)
-            and self._coverage(new, (held,)) >= MIN_COVERAGE
+            all(
+                held.holds(term) or self._may_stand_elsewhere(claim, term, head, context)
+                for term in claim.terms
+            )
+            and self._coverage(new, (held, head)) >= MIN_COVERAGE
             and self._coverage(claim.terms, (held, context) if new else (held,)) >= MIN_COVERAGE
             and self._answers(claim, window)
             and not self._is_denied(claim, window)
         )
 
-    def _required_is_held(self, claim: Claim, term: Term, held: TermSet, context: TermSet) -> bool:
-        """Tell whether a number or name is in the quoted text; one that was asked about, in the passage."""
-        if not self._is_required(claim, term) or held.holds(term):
+    def _may_stand_elsewhere(self, claim: Claim, term: Term, head: TermSet, context: TermSet) -> bool:
+        """Tell whether a term need not be in the quoted text.
+
+        Numbers and names must, unless the heading has the name or they were asked about and the passage has
+        them.
+        """
+        if not self._is_required(claim, term):
+            return True
+        if term.kind is not Kind.NUMBER and head.holds(term):
             return True
         return self._question.holds(term) and context.holds(term)
 
@@ -262,7 +271,7 @@ class Evidence:
             return True
         sentences = self._sentences[window.source_index]
         near = [sentence.terms for sentence in sentences[max(0, window.first - 2) : window.last + 1]]
-        near.append(TermSet(content_terms(self._sources[window.source_index].context)))
+        near.append(self._heads[window.source_index])
         return any(part.holds(term) for part in near for term in self._question_terms)
 
     def _is_denied(self, claim: Claim, window: _Window) -> bool:

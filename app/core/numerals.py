@@ -73,7 +73,8 @@ def figures(text: str) -> list[Figure]:
     """Find the numbers, number words and dates of a text, in order of their place."""
     found = [figure for match in _PATTERN.finditer(text) for figure in _of_match(text, match)]
     found.extend(_of_words(text))
-    return sorted(found, key=lambda figure: (figure.start, figure.end))
+    # A month between two numbers is found from both.
+    return sorted(set(found), key=lambda figure: (figure.start, figure.end))
 
 
 def _of_match(text: str, match: re.Match[str]) -> Iterator[Figure]:
