@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -66,6 +67,12 @@ def _left_threads(before: set[threading.Thread]) -> list[threading.Thread]:
 
 
 def _children() -> list[psutil.Process]:
+    """Give this process's children, without looking at every process of the machine where there are none."""
+    if hasattr(os, "waitid"):
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return []
     return psutil.Process().children(recursive=True)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from app import __version__
@@ -171,9 +172,11 @@ async def _start(paths: DataPaths) -> None:
         StorageError: the data folder cannot be used.
         WorkerError: the host ended before it was ready, or took too long.
     """
-    # What the host prints before it has opened its own log would be lost with a detached process.
-    with tempfile.TemporaryFile() as errors:
-        process = _spawn(paths, errors)
+    with _errors_file() as errors:
+        try:
+            process = _spawn(paths, errors)
+        except OSError as error:
+            raise _start_failed(str(error)) from error
         try:
             line = await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), START_TIMEOUT_S)
         except TimeoutError as error:
@@ -186,6 +189,14 @@ async def _start(paths: DataPaths) -> None:
             text = errors.read().decode("utf-8", "replace").strip()
             raise _start_failed(text[-_SHOWN_CHARACTERS:] or "it ended at once")
     _raise_if_refused(json.loads(line))
+
+
+def _errors_file() -> IO[bytes]:
+    """Give a file for what the host prints before it has opened its own log."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:  # the disk is full: the reason is lost, the host may start all the same
+        return Path(os.devnull).open("r+b")
 
 
 def _spawn(paths: DataPaths, errors: IO[bytes]) -> Any:

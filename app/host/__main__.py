@@ -22,8 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", action="store_true", help="listen on a loopback port with a token")
     parser.add_argument("--detach", action="store_true", help="go on in the background")
     arguments = parser.parse_args(argv)
-    if arguments.detach and hasattr(os, "fork") and os.fork():
-        os._exit(0)  # the starter reaps this process at once; the host belongs to the system from now on
+    if arguments.detach and hasattr(os, "fork"):
+        if os.fork():
+            os._exit(0)  # the starter reaps this process at once; the host belongs to the system from now on
+        os.chdir("/")  # keeps no folder of the starter's busy
     return run(arguments.data_dir, on_port=arguments.port or not hasattr(os, "getuid"))
 
 

@@ -50,6 +50,21 @@ class Limits:
     n_restarts: int = 5
 
 
+class _ProcessProtocol(asyncio.subprocess.SubprocessStreamProtocol):
+    """Says when the process has ended, although a child of its still holds its pipes.
+
+    `Process.wait` returns only when the pipes are closed too.
+    """
+
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=limit, loop=loop)
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
+
+
 class WorkerProcess:
     """A running worker process of one kind.
 
@@ -59,9 +74,15 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, kind: str, process: asyncio.subprocess.Process, log_path: Path, limits: Limits
+        self,
+        kind: str,
+        process: asyncio.subprocess.Process,
+        exited: asyncio.Event,
+        log_path: Path,
+        limits: Limits,
     ) -> None:
         """Take over a started process; use `spawn` instead."""
+        self._exited = exited
         self._kind, self._process, self._limits = kind, process, limits
         self.pid = process.pid
         self._stderr = asyncio.create_task(self._drain_stderr(RotatingLog(log_path)), name=f"{kind} stderr")
@@ -82,17 +103,16 @@ class WorkerProcess:
             options["creationflags"] = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NO_WINDOW
         else:
             options["process_group"] = 0  # its children end with it
-        process = await asyncio.create_subprocess_exec(
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.subprocess_exec(
+            lambda: _ProcessProtocol(limit=Channel.STREAM_LIMIT, loop=loop),
             *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=Channel.STREAM_LIMIT,
             env=worker_environment(),
             **options,
         )
+        process = asyncio.subprocess.Process(transport, protocol, loop)
         _yield_to_others(process.pid, nice)
-        return cls(kind, process, log_path, limits)
+        return cls(kind, process, protocol.exited, log_path, limits)
 
     @property
     def channel(self) -> Channel:
@@ -128,7 +148,7 @@ class WorkerProcess:
         """Serve until the process ends, hangs or breaks the protocol; then end it and give the reason."""
         reading = asyncio.create_task(self._read(), name=f"{self._kind} reading")
         others = [
-            asyncio.create_task(self._process.wait(), name=f"{self._kind} waiting"),
+            asyncio.create_task(self._exited.wait(), name=f"{self._kind} waiting"),
             asyncio.create_task(self._heartbeat(), name=f"{self._kind} heartbeat"),
         ]
         try:
@@ -180,7 +200,7 @@ class WorkerProcess:
         with contextlib.suppress(OSError, RuntimeError):
             self.channel.close()  # the end of its stdin says the same
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), self._limits.shutdown_s / 2)
+            await asyncio.wait_for(self._exited.wait(), self._limits.shutdown_s / 2)
         self.kill()
 
     def kill(self) -> None:
@@ -197,15 +217,13 @@ class WorkerProcess:
         verdict = self._verdict
         if verdict is None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._process.wait(), _LAST_WORDS_S
-                )  # it closed its pipe: it is ending
+                await asyncio.wait_for(self._exited.wait(), _LAST_WORDS_S)  # it closed its pipe: it is ending
         self.kill()
-        code = await self._process.wait()
+        await self._exited.wait()
         await asyncio.wait([self._stderr], timeout=_LAST_WORDS_S)
         self._stderr.cancel()
         await asyncio.gather(self._stderr, return_exceptions=True)
-        return verdict or deaths.from_exit(code)
+        return verdict or deaths.from_exit(self._process.returncode)
 
     async def _drain_stderr(self, log: RotatingLog) -> None:
         """Move stderr to the log; a flood is read no faster than the budget and slows its writer alone."""

@@ -85,6 +85,26 @@ async def test_a_host_that_crashes_at_its_start(paths: DataPaths, host_program: 
     assert failure.value.context["reason"] == "it ended at once"
 
 
+async def test_a_program_that_cannot_be_run(paths: DataPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "worker_command", lambda kind, arguments: ["/nowhere/python"])
+    with pytest.raises(WorkerError) as failure:
+        await connect(paths, "cli")
+    assert failure.value.code == "host.start_failed" and "No such file" in failure.value.context["reason"]
+
+
+async def test_no_place_for_temporary_files(
+    paths: DataPaths, host_program: SetHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    host_program("raise SystemExit('lost')")
+    with pytest.raises(WorkerError) as failure:
+        await connect(paths, "cli")
+    assert failure.value.context["reason"] == "it ended at once"
+
+
 async def test_a_host_that_never_becomes_ready(
     paths: DataPaths, host_program: SetHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -204,6 +204,7 @@ async def test_ends_soon_after_the_last_front_end_left(start: Start) -> None:
     assert not running.paths.endpoint_path.exists()
 
 
+@pytest.mark.slow
 async def test_a_front_end_that_comes_back_in_time_finds_the_same_host(start: Start) -> None:
     running = await start(linger_s=1.0)
     await (await running.attach()).close()
@@ -218,6 +219,7 @@ async def test_ends_when_no_front_end_ever_came(start: Start) -> None:
     await asyncio.wait_for(running.task, 10.0)
 
 
+@pytest.mark.slow
 async def test_stays_while_files_are_read(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_WORK_S", "1.5")
     monkeypatch.setattr(process, "_BUSY_POLL_S", 0.1)

@@ -78,6 +78,17 @@ def test_detaching_leaves_the_work_to_the_child(
     assert exits == [0] and said == [] and not paths.root.exists()
 
 
+def test_the_child_goes_on_in_no_folder_of_the_starter(
+    paths: DataPaths, said: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[str] = []
+    monkeypatch.setattr(os, "fork", lambda: 0)
+    monkeypatch.setattr(os, "chdir", folders.append)
+    paths.root.write_text("a file")
+    assert entry.main(["--data-dir", str(paths.root), "--detach"]) == 1
+    assert folders == ["/"] and said[0]["state"] == "failed"
+
+
 def test_says_one_line_and_lets_go_of_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     kept, (reading, writing) = os.dup(1), os.pipe()
     try:
