@@ -137,7 +137,7 @@ def _count(loaded: LoadedModel, request: CountTokens) -> TokenCounts:
 
 def main(_argv: list[str]) -> int:
     """Serve until stdin ends; the exit code."""
-    _lower_priority()
+    lower_priority()
     start_backend()
     service = InferenceService()
     worker = Worker(
@@ -155,7 +155,7 @@ def main(_argv: list[str]) -> int:
     return worker.run()
 
 
-def _lower_priority() -> None:
+def lower_priority() -> None:
     """Run below the window's priority: two cores are shared by rule."""
     if sys.platform == "win32":
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)

@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from app.core.paths import starter_models_dir
 from app.core.processes import worker_command, worker_environment
-from app.protocol.body import Body, from_message
+from app.protocol.body import Body, from_message, to_message
 from app.protocol.channel import Channel
-from app.protocol.envelope import Message
-from app.protocol.system import Hello
+from app.protocol.envelope import Message, decode_line
+from app.protocol.system import CancelRequest, Hello
 from app.worker.inference.llama import AbortFlag, start_backend
 from app.worker.inference.template import Renderer
 from tests.worker.inference.gguf_writer import TinyModel
@@ -56,21 +56,29 @@ def starter_path() -> Path:
 
 @dataclass
 class RunningWorker:
-    """An inference worker over stdio."""
+    """An inference worker over stdio.
+
+    Attributes:
+        sent: ids of the requests sent.
+    """
 
     process: asyncio.subprocess.Process
     channel: Channel
     hello: Hello
-    events: list[Message] = field(default_factory=list)
+    sent: list[str]
 
     async def replies(self, request: Body) -> list[Message]:
         """Send a request and give all of its replies; raises as `Channel.stream`."""
         return [message async for message in self.channel.stream(request)]
 
+    async def cancel(self, request_id: str) -> None:
+        """Ask to end a request."""
+        await self.channel.send(to_message(CancelRequest(request_id=request_id)))
 
-@pytest.fixture
-async def worker() -> AsyncIterator[RunningWorker]:
-    """A worker that has greeted; ended by the end of its stdin."""
+
+@contextlib.asynccontextmanager
+async def running_worker() -> AsyncIterator[RunningWorker]:
+    """Start a worker; it has greeted, and is ended by the end of its stdin."""
     process = await asyncio.create_subprocess_exec(
         *worker_command("inference"),
         stdin=asyncio.subprocess.PIPE,
@@ -80,19 +88,48 @@ async def worker() -> AsyncIterator[RunningWorker]:
     )
     assert process.stdin is not None and process.stdout is not None
     greeting: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
+    sent: list[str] = []
 
     def on_event(message: Message) -> None:
         body = from_message(message)
         if isinstance(body, Hello):
             greeting.set_result(body)
 
-    channel = Channel(process.stdout, process.stdin, on_event)
+    channel = Channel(process.stdout, _NotingWriter(process.stdin, sent), on_event)
     reading = asyncio.create_task(channel.run())
-    yield RunningWorker(process, channel, await asyncio.wait_for(greeting, 60))
-    channel.close()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), 20)
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
-    await reading
+    try:
+        yield RunningWorker(process, channel, await asyncio.wait_for(greeting, 60), sent)
+    finally:
+        channel.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 20)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await reading
+
+
+class _NotingWriter:
+    """Notes the ids of the requests that pass."""
+
+    def __init__(self, writer: asyncio.StreamWriter, sent: list[str]) -> None:
+        self._writer, self._sent = writer, sent
+
+    def write(self, data: bytes) -> None:
+        message, _ = decode_line(data.split(b"\n", 1)[0])
+        if message.id:
+            self._sent.append(message.id)
+        self._writer.write(data)
+
+    async def drain(self) -> None:
+        await self._writer.drain()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[RunningWorker]:
+    """A running worker."""
+    async with running_worker() as running:
+        yield running
