@@ -97,6 +97,7 @@ class Banner(QWidget):
             set_role(button, "link")
             button.clicked.connect(act)
             self._steps.addWidget(button)
+            button.show()
         self._steps.addStretch(
             1
         )  # without any item, the row's greatest width would be none, and so the text's

@@ -119,6 +119,7 @@ class MessageCard(QWidget):
                 set_role(button, "primary")
             button.clicked.connect(act)
             self._steps.addWidget(button)
+            button.show()
         self._steps.addStretch(1)
 
     @Slot()

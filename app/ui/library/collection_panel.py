@@ -95,6 +95,10 @@ class CollectionPanel(QWidget):
 
     @Slot(QPoint)
     def _on_menu_requested(self, place: QPoint) -> None:
+        self.menu().popup(place)
+
+    def menu(self) -> QMenu:
+        """Give a menu about the collection chosen; it deletes itself when closed."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(self.tr("New collection …"), self.create_requested.emit)
@@ -103,7 +107,7 @@ class CollectionPanel(QWidget):
             is_default = collection == self._model.collections[0]
             words = self.tr("Remove all its files …") if is_default else self.tr("Delete …")
             menu.addAction(words, self._on_delete)
-        menu.popup(place)
+        return menu
 
 
 class CollectionList(QListView):

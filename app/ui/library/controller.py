@@ -255,14 +255,13 @@ class LibraryController(QObject):
 
     async def _delete_collection(self, collection: Collection) -> None:
         try:
-            files = await self._all_files(collection)
+            kept = self._by_collection(await self._all_files(collection))  # while it still has its name
             await self._session.call(DeleteCollection(collection_id=collection.id))
         except AppError as error:
             self.failed.emit(error)
             return
         words = self.tr("The collection “{name}” was deleted. Its files stay on the disk.")
-        undo = Undo(words.replace("{name}", collection.name), self._by_collection(files))
-        self.undo_offered.emit(undo)
+        self.undo_offered.emit(Undo(words.replace("{name}", collection.name), kept))
 
     async def _all_files(self, collection: Collection) -> list[FileEntry]:
         whole = FileFilter(collection_id=collection.id)

@@ -315,6 +315,7 @@ class LibraryPane(QFrame):
             except AppError as error:
                 return f"{error.user_message} {error.hint}".strip()
             self._created = created.id
+            self._choose_created()  # it may be listed already
             return ""
 
         title, label = self.tr("New collection"), self.tr("Name of the collection")
@@ -355,15 +356,22 @@ class LibraryPane(QFrame):
 
     @Slot()
     def _on_collections_changed(self) -> None:
+        self._choose_created()
+        self._arrange()
+
+    def _choose_created(self) -> None:
         if self._created is not None and self.controller.collections.by_id(self._created):
             self.collections.choose(self._created)
             self._created = None
-        self._arrange()
 
     # --- more
 
     @Slot()
     def _on_more(self) -> None:
+        self.more_menu().popup(self.more_button.mapToGlobal(QPoint(0, self.more_button.height())))
+
+    def more_menu(self) -> QMenu:
+        """Give a menu about the whole library; it deletes itself when closed."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(self.tr("Look for changed files"), self.controller.refresh)
@@ -372,7 +380,7 @@ class LibraryPane(QFrame):
             menu.addAction(self.tr("Resume reading"), self._on_resume)
         else:
             menu.addAction(self.tr("Pause reading"), self._on_pause)
-        menu.popup(self.more_button.mapToGlobal(QPoint(0, self.more_button.height())))
+        return menu
 
     @Slot()
     def _on_pause(self) -> None:
