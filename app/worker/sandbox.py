@@ -92,6 +92,15 @@ def die_with_parent(parent_pid: int) -> None:
             os._exit(1)
 
 
+def outlive_starting_thread() -> None:
+    """Undo the kernel's promise to kill this process with the thread that started it (Linux).
+
+    For a process that notices the end of its starter by itself, and may be started by a passing thread.
+    """
+    if sys.platform.startswith("linux"):
+        _libc().prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
+
+
 @cache
 def landlock_abi() -> int:
     """Give the version of Landlock that the kernel offers; 0 without it."""

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import sys
 
+from app.worker import sandbox
 from app.worker.parser.registry import Registry
 
 _PRELOADED = (
@@ -24,6 +25,7 @@ _PRELOADED = (
 def main(argv: list[str]) -> int:
     """Run the parser process until the library worker closes its end; return the exit code."""
     options = _options(argv)
+    sandbox.outlive_starting_thread()  # any thread may read the first file; our end is that of the socket
     preload()
     registry = Registry.standard()
     for module in options.readers:

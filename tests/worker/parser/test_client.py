@@ -89,6 +89,21 @@ def test_a_long_name_and_a_strange_one(client: ParserClient) -> None:
 
 
 @needs_fork
+def test_the_parser_outlives_the_thread_that_started_it() -> None:
+    client = ParserClient()
+    try:
+        starter = threading.Thread(target=parse, args=(client, b"first", "a.txt"))
+        starter.start()
+        starter.join()
+        started = client.pids()
+        time.sleep(0.1)  # the signal would come now
+        assert parse(client, b"second", "a.txt").text == "second"
+        assert client.pids() == started
+    finally:
+        client.close()
+
+
+@needs_fork
 def test_a_killed_parent_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     client = ParserClient()
     try:
