@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import __version__
 from app.core.paths import DataPaths, data_paths, resources_dir
+from app.ui.chat import code_colours, markdown_blocks
 from app.ui.icons import icon_pixmap
 from app.ui.logs import start_log
 from app.ui.main_window import MainWindow, WindowParts
@@ -131,6 +132,12 @@ class Program(QObject):
             self._log_handler = start_log(self._paths)
         to_add, self._to_add = self._to_add, []
         self.window.intake.add_paths(to_add)
+        self.tasks.spawn(self._warm_up(), "warm up")
+
+    async def _warm_up(self) -> None:
+        """Load in another thread what the first answer needs; importing it here would hold the window."""
+        await asyncio.to_thread(markdown_blocks.warm_up)
+        await asyncio.to_thread(code_colours.warm_up)
 
     def _time(self, name: str) -> None:
         self._timings[name] = round((time.time() - self._began) * 1000)

@@ -26,6 +26,7 @@ class DropOverlay(QFrame):
         for label in (self._title, self._words):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)  # a collection's name is the user's
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_L, SPACE_L, SPACE_L, SPACE_L)
         layout.setSpacing(SPACE_S)

@@ -1,6 +1,6 @@
 """The line at the window's lower edge: what goes on in the background, and which model is there."""
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QWidget
 
 from app.protocol.library import FINAL_STATES, LibraryStatus
@@ -104,6 +104,7 @@ class StatusLine(QFrame):
 
     def _label(self) -> QLabel:
         label = QLabel()
+        label.setTextFormat(Qt.TextFormat.PlainText)
         set_role(label, "faint")
         return label
 

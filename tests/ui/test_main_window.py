@@ -45,6 +45,7 @@ from app.protocol.library import (
 from app.protocol.models import ListModels, ModelList
 from app.protocol.system import Empty, GetHostStatus, HostStatus, Notice, Shutdown, WorkerChanged
 from app.ui.dialogs import CloseChoice
+from app.ui.elements.elided_label import ElidedLabel
 from app.ui.main_window import MainWindow, WindowParts
 from app.ui.notifier import Notifier
 from app.ui.tasks import TaskSpawner
@@ -153,7 +154,11 @@ async def window(
 
 
 def visible_words(widget: QWidget) -> str:
-    words = [label.text() for label in widget.findChildren(QLabel) if label.isVisible()]
+    words = [
+        label.full_text if isinstance(label, ElidedLabel) else label.text()
+        for label in widget.findChildren(QLabel)
+        if label.isVisible()
+    ]
     return "\n".join([*words, *(b.text() for b in widget.findChildren(QPushButton) if b.isVisible())])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QTextDocument
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -28,6 +28,7 @@ from app.protocol.models import ModelChanged, ModelEntry, ModelList
 from app.protocol.system import Notice, WorkerChanged
 from app.ui.dialogs import CloseChoice, LinkDialog, NameTextDialog, QtDialogs, TableDialog
 from app.ui.drop_overlay import DropOverlay
+from app.ui.elements.tooltips import plain_tooltip
 from app.ui.intake import Intake, intake_of, local_paths, suggested_name
 from app.ui.logs import start_log
 from app.ui.signals import SignalWatcher
@@ -389,3 +390,13 @@ def test_the_log_is_written_where_the_folder_is(tmp_path: Path, monkeypatch: pyt
     (paths.logs_dir / "window.log").unlink()
     (paths.logs_dir / "window.log").mkdir()
     assert start_log(paths) is None
+
+
+def test_names_are_never_taken_for_html() -> None:
+    assert plain_tooltip("a name & more") == "a name & more"
+    hostile = "<img src='file:///etc/hostname'> report.pdf"
+    shown = plain_tooltip(hostile)
+    assert "<img" not in shown
+    document = QTextDocument()
+    document.setHtml(shown)
+    assert document.toPlainText() == hostile

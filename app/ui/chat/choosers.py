@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QMenu, QToolButton, QVBoxLayout, QWidge
 
 from app.protocol.library import Collection, Scope
 from app.protocol.models import ModelChanged, ModelEntry, ModelList
+from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import CONTROL_HEIGHT, SPACE_M, SPACE_S, SPACE_XS
@@ -84,7 +85,8 @@ class ModelChooser(ChooserButton):
         name = self.current
         self.set_label(name or self.tr("No model"))
         self.setAccessibleName(self.tr("Model: {0}").format(name or self.tr("none")))
-        self.setToolTip(self.tr("The model that answers: {0}").format(name or self.tr("none installed")))
+        words = self.tr("The model that answers: {0}").format(name or self.tr("none installed"))
+        self.setToolTip(plain_tooltip(words))
         self._menu.clear()
         if not self._models:
             missing = self._menu.addAction(self.tr("No model is installed"))
@@ -97,7 +99,7 @@ class ModelChooser(ChooserButton):
             action.setChecked(model.name == name)
             action.setData(model.name)
             action.setEnabled(model.state != "broken")
-            action.setToolTip(f"{model.problem} {model.hint}".strip() or model.path)
+            action.setToolTip(plain_tooltip(f"{model.problem} {model.hint}".strip() or model.path))
             self._menu.addAction(action)
         group.triggered.connect(self._on_triggered)
 
@@ -191,7 +193,7 @@ class ScopeChooser(ChooserButton):
         words = words or ", ".join(names) or self.tr("No collection")
         self.set_label(words)
         self.setAccessibleName(self.tr("Documents used: {0}").format(words))
-        self.setToolTip(self.tr("Documents that answers may use: {0}").format(words))
+        self.setToolTip(plain_tooltip(self.tr("Documents that answers may use: {0}").format(words)))
 
     @Slot()
     def _on_choice_triggered(self) -> None:

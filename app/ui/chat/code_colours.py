@@ -53,6 +53,11 @@ def coloured(code: str, language: str, palette: Palette) -> Iterator[tuple[str, 
         yield piece, _colour(str(kind), colours)
 
 
+def warm_up() -> None:
+    """Load the highlighter and a common language; any thread may call it, so that no answer need wait."""
+    _lexer("python")
+
+
 def _colour(kind: str, colours: dict[str, str]) -> str | None:
     name = kind.removeprefix("Token.")
     while name:
@@ -63,7 +68,7 @@ def _colour(kind: str, colours: dict[str, str]) -> str | None:
 
 
 def _lexer(language: str) -> Any:
-    from pygments.lexers import get_lexer_by_name  # loaded with the first code block, not with the window
+    from pygments.lexers import get_lexer_by_name  # loaded after the window is shown
     from pygments.util import ClassNotFound
 
     try:

@@ -38,6 +38,11 @@ def parse(text: str) -> list[Block]:
     return [_block(text, line_starts, group) for group in _groups(_parser().parse(text))]
 
 
+def warm_up() -> None:
+    """Load the parser; any thread may call it, so that the first answer need not wait."""
+    _parser()
+
+
 def _block(text: str, line_starts: list[int], group: "list[Token]") -> Block:
     first, last = group[0].map or [0, len(line_starts) - 1]
     start, end = line_starts[first], line_starts[min(last, len(line_starts) - 1)]
@@ -77,7 +82,7 @@ def _plain_tokens(text: str) -> "Iterator[Token]":
 
 @cache
 def _parser() -> "MarkdownIt":
-    from markdown_it import MarkdownIt  # loaded with the first answer, not with the window
+    from markdown_it import MarkdownIt  # loaded after the window is shown
 
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False})
     parser.enable(["table", "strikethrough"])

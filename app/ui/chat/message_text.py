@@ -1,7 +1,6 @@
 """A message's text on the screen: selectable, as high as it needs, and unable to load anything."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QRectF, QSize, Qt, QUrl, Signal, Slot
@@ -25,6 +24,7 @@ from app.protocol.chat import Citation
 from app.ui.chat.annotations import annotated
 from app.ui.chat.markdown_blocks import Block, parse
 from app.ui.chat.rich_text import CODE_HEADER_HEIGHT, LIST_INDENT, QUOTE_INDENT, Property, RichTextWriter
+from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme
 from app.ui.tokens import FONT_SMALL, RADIUS_M, SPACE_M
@@ -329,13 +329,6 @@ def citation_tooltip(citation: Citation) -> str:
         )
     )
     return f"{place}\n“{quote}”\n{state}"
-
-
-def plain_tooltip(text: str) -> str:
-    """Give text as a tooltip that is never taken for HTML."""
-    if not text:
-        return ""
-    return f"<p style='white-space:pre-wrap'>{escape(text)}</p>"
 
 
 def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:

@@ -19,6 +19,7 @@ from app.ui.chat.busy_indicator import BusyIndicator
 from app.ui.chat.message_model import MessageRow
 from app.ui.chat.message_text import MessageText
 from app.ui.chat.sources import SourcesList
+from app.ui.elements.elided_label import ElidedLabel
 from app.ui.icon_label import IconLabel
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
@@ -272,6 +273,7 @@ class _PhaseRow(QWidget):
         layout.setSpacing(SPACE_S)
         layout.addWidget(BusyIndicator(theme))
         self._words = QLabel()
+        self._words.setTextFormat(Qt.TextFormat.PlainText)
         set_role(self._words, "muted")
         layout.addWidget(self._words)
         self._bar = QProgressBar()
@@ -359,15 +361,14 @@ class _Footer(QWidget):
         self.retry_button = self._button("retry", self.tr("Ask again"))
         layout.addWidget(self.copy_button)
         layout.addWidget(self.retry_button)
-        self._stats = QLabel()
+        self._stats = ElidedLabel()
         set_role(self._stats, "faint")
         layout.addSpacing(SPACE_XS)
-        layout.addWidget(self._stats)
-        layout.addStretch()
+        layout.addWidget(self._stats, 1)
 
     def show_message(self, message: ChatMessage) -> None:
         words = [message.model, stats_words(message.stats)]
-        self._stats.setText(" · ".join(word for word in words if word))
+        self._stats.set_full_text(" · ".join(word for word in words if word))
         self.retry_button.setVisible(message.state == "complete")
 
     def show_copied(self) -> None:

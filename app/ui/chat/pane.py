@@ -1,7 +1,7 @@
 """The middle of the window: title, messages or the first steps, and the composer."""
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.protocol.chat import ConversationEntry
 from app.protocol.library import CollectionList, CollectionsChanged, LibraryStatus, Scope
@@ -13,6 +13,7 @@ from app.ui.chat.empty_state import EmptyState
 from app.ui.chat.message_list import MessageList
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH
+from app.ui.elements.elided_label import ElidedLabel
 from app.ui.icons import bind_icon
 from app.ui.session import Session
 from app.ui.theme import Theme, set_role
@@ -43,9 +44,8 @@ class ChatPane(QFrame):
         super().__init__(parent)
         set_role(self, "surface")
         self._controller, self._theme = controller, theme
-        self._title = QLabel()
+        self._title = ElidedLabel()
         set_role(self._title, "heading")
-        self._title.setTextFormat(Qt.TextFormat.PlainText)
         self.left_button = self._header_button("sidebar-left", self.tr("Show or hide the conversations"))
         self.right_button = self._header_button("sidebar-right", self.tr("Show or hide the library"))
         self.menu_button = self._header_button("more", self.tr("Menu"))
@@ -153,8 +153,7 @@ class ChatPane(QFrame):
 
     def _show_title(self, entry: ConversationEntry | None) -> None:
         words = entry.title if entry is not None and entry.title else self.tr("New conversation")
-        self._title.setText(words)
-        self._title.setToolTip("")
+        self._title.set_full_text(words)
 
     @Slot()
     def _on_rows_changed(self) -> None:

@@ -7,7 +7,8 @@ from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.protocol.chat import Citation
-from app.ui.chat.message_text import citation_tooltip, plain_tooltip
+from app.ui.chat.message_text import citation_tooltip
+from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import icon_pixmap
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import FONT_SMALL, RADIUS_M, SPACE_S, SPACE_XS

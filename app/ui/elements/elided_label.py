@@ -4,6 +4,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from app.ui.elements.tooltips import plain_tooltip
+
 _MIN_WIDTH = 40
 
 
@@ -39,7 +41,7 @@ class ElidedLabel(QLabel):
     def _elide(self) -> None:
         shown = self.fontMetrics().elidedText(self._full_text, self._mode, self.contentsRect().width())
         self.setText(shown)
-        self.setToolTip(self._full_text if shown != self._full_text else "")
+        self.setToolTip(plain_tooltip(self._full_text) if shown != self._full_text else "")
 
     def sizeHint(self) -> QSize:
         """Give room for the whole text."""

@@ -118,7 +118,9 @@ class NameDialog(QDialog):
         self.field.selectAll()
         self.field.setMinimumWidth(280)
         words.setBuddy(self.field)
+        words.setTextFormat(Qt.TextFormat.PlainText)  # it may hold a name
         self.problem = QLabel()
+        self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.problem.setWordWrap(True)
         set_role(self.problem, "badge-error")
         self.problem.hide()

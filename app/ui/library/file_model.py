@@ -15,6 +15,7 @@ from PySide6.QtCore import (
 )
 
 from app.protocol.library import FileEntry, FileState, ListFiles
+from app.ui.elements.tooltips import plain_tooltip
 from app.ui.library.file_words import second_line, spoken
 
 PAGE = 500
@@ -203,7 +204,9 @@ class FileModel(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return spoken(file)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join(part for part in (file.path, second_line(file), file.hint) if part)
+            return plain_tooltip(
+                "\n".join(part for part in (file.path, second_line(file), file.hint) if part)
+            )
         return None
 
     def canFetchMore(self, parent: Index) -> bool:

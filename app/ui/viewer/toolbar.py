@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.elements.buttons import tool_button
 from app.ui.elements.elided_label import ElidedLabel
+from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import icon
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import ICON_SIZE, SPACE_M, SPACE_S, SPACE_XS
@@ -87,7 +88,7 @@ class ViewerToolbar(QWidget):
     def set_document(self, name: str, path: str, n_pages: int) -> None:
         """Show a document's name and, where it has pages, their number."""
         self._name.set_full_text(name)
-        self._name.setToolTip(path)
+        self._name.setToolTip(plain_tooltip(path))
         for widget in (self.previous_page, self.page_box, self._n_pages_label, self.next_page):
             widget.setVisible(n_pages > 0)
         self._n_pages = n_pages

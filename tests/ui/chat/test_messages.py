@@ -16,6 +16,7 @@ from app.ui.chat.message_list import MessageList
 from app.ui.chat.message_model import MessageModel, MessageRole
 from app.ui.chat.message_widgets import AnswerWidget, UserMessageWidget
 from app.ui.chat.sources import SourceButton
+from app.ui.elements.elided_label import ElidedLabel
 from app.ui.theme import Theme
 from tests.ui.chat.test_annotations import CITATION
 
@@ -42,7 +43,11 @@ def exchange(n: int) -> list[ChatMessage]:
 
 
 def visible_words(widget: QWidget) -> str:
-    labels = [label.text() for label in widget.findChildren(QLabel) if label.isVisibleTo(widget)]
+    labels = [
+        label.full_text if isinstance(label, ElidedLabel) else label.text()
+        for label in widget.findChildren(QLabel)
+        if label.isVisibleTo(widget)
+    ]
     buttons = [button.text() for button in widget.findChildren(QPushButton) if button.isVisibleTo(widget)]
     return "\n".join([*labels, *buttons])
 
