@@ -44,6 +44,7 @@ class HostOptions:
         commands: worker commands by kind, in place of the program's own.
         models_dir: the starter models, in place of the program's own.
         limits: of supervision.
+        end_limit_s: from the decision to end until the process exits, whatever still hangs; 0 for no limit.
     """
 
     on_port: bool = False
@@ -52,6 +53,7 @@ class HostOptions:
     commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     models_dir: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    end_limit_s: float = 0.0
 
 
 class Host:
@@ -113,6 +115,9 @@ class Host:
 
     async def close(self) -> None:
         """End front ends, then workers."""
+        if self._options.end_limit_s:
+            # A thread may hang on a dead network disk; the lock must not stay with this process for that.
+            faulthandler.dump_traceback_later(self._options.end_limit_s, exit=True)
         await self.server.close()
         await stop_all(self.workers)
         if self.services is not None:
@@ -165,7 +170,7 @@ def serve(paths: DataPaths, on_port: bool, on_ready: Callable[[], None]) -> None
         StorageError: the host cannot listen.
     """
     open_host_log(paths.logs_dir / "host.log")
-    asyncio.run(_run(paths, HostOptions(on_port=on_port), on_ready))
+    asyncio.run(_run(paths, HostOptions(on_port=on_port, end_limit_s=END_LIMIT_S), on_ready))
 
 
 async def _run(paths: DataPaths, options: HostOptions, on_ready: Callable[[], None]) -> None:
@@ -174,8 +179,6 @@ async def _run(paths: DataPaths, options: HostOptions, on_ready: Callable[[], No
 
     def on_signal() -> None:
         log.info("the host was asked to end")
-        # Whatever hangs (a thread on a dead network disk), the process is gone in time.
-        faulthandler.dump_traceback_later(END_LIMIT_S, exit=True)
         host.end(force=True)
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -43,7 +43,7 @@ class Limits:
 
     hello_s: float = 60.0
     heartbeat_s: float = 15.0
-    shutdown_s: float = 4.0
+    shutdown_s: float = 3.0
     crash_window_s: float = 300.0
     n_crashes: int = 3
     backoff_s: tuple[float, ...] = (0.2, 1.0, 3.0)

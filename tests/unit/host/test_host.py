@@ -576,7 +576,9 @@ async def test_a_signal_ends_the_host(paths: DataPaths, monkeypatch: pytest.Monk
     paths.logs_dir.mkdir(parents=True)
     watchdogs: list[float] = []
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda s, exit: watchdogs.append(s))
-    options = HostOptions(commands={"library": fake_command("library")}, limits=QUICK)
+    options = HostOptions(
+        commands={"library": fake_command("library")}, limits=QUICK, end_limit_s=process.END_LIMIT_S
+    )
     ready = asyncio.Event()
     running = asyncio.create_task(process._run(paths, options, ready.set))
     await ready.wait()
