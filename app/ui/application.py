@@ -49,13 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def create_application() -> QApplication:
     """Create the QApplication as the program wants it: sharp at fractional scales, named, with its icon."""
-    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     QApplication.setApplicationName("h2ogpt-desktop")
     QApplication.setApplicationDisplayName("h2oGPT")
     QApplication.setApplicationVersion(__version__)
     QApplication.setDesktopFileName("h2ogpt-desktop")
     application = QApplication.instance()
     if not isinstance(application, QApplication):
+        policy = Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
+        QGuiApplication.setHighDpiScaleFactorRoundingPolicy(policy)
         application = QApplication(sys.argv[:1])
     application.setQuitOnLastWindowClosed(False)  # closing is asynchronous; Program decides
     _install_translations(application)
