@@ -31,8 +31,10 @@ def sentence(rng: random.Random) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def make_pdf(path: Path, n_pages: int = 243, words_per_page: int = 350, seed: int = 7) -> None:
-    """Write a text PDF of n_pages with FACT on FACT_PAGE (where it has that many)."""
+def make_pdf(
+    path: Path, n_pages: int = 243, words_per_page: int = 350, seed: int = 7, fact_page: int = FACT_PAGE
+) -> None:
+    """Write a text PDF of n_pages with FACT on one of them."""
     import pymupdf
 
     rng = random.Random(seed)
@@ -41,7 +43,7 @@ def make_pdf(path: Path, n_pages: int = 243, words_per_page: int = 350, seed: in
         sentences: list[str] = []
         while sum(len(text.split()) for text in sentences) < words_per_page:
             sentences.append(sentence(rng))
-        if number == FACT_PAGE:
+        if number == fact_page:
             sentences.insert(len(sentences) // 2, FACT)
         page = document.new_page()
         page.insert_text(
