@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _POLL_S = 0.05
+_START_S = 120.0
 _MAX_NAME_CHARS = 255
 
 
@@ -178,18 +179,28 @@ class ParserClient:
 
 
 class _Clock:
-    """Wall time of one file: a start-up allowance, then progress must be seen, and an end in any case."""
+    """Wall time of one file: an allowance, then progress must be seen, and an end in any case.
+
+    It starts with the child's first sign of life, so that a busy machine's slow start costs no file its time.
+    """
 
     def __init__(self, limits: ParserLimits) -> None:
         self._limits = limits
         self._started = self._progressed = time.monotonic()
+        self._alive = False
 
     def saw_progress(self) -> None:
         self._progressed = time.monotonic()
+        if not self._alive:
+            self._alive, self._started = True, self._progressed
 
     def check(self) -> None:
         now, limits = time.monotonic(), self._limits
         used = now - self._started
+        if not self._alive:
+            if used > _START_S:
+                raise Refusal("parser.unavailable")
+            return
         stalled = used > limits.wall_s and now - self._progressed > limits.stall_s
         if stalled or used > limits.max_wall_s:
             raise Refusal("parser.time", {"seconds": round(used)})

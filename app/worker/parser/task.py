@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 
-from app.worker.parser.frames import Extract, refusal_frame, result_frames
+from app.worker.parser.frames import Extract, progress_frame, refusal_frame, result_frames
 from app.worker.parser.reasons import Refusal, size_words
 from app.worker.parser.result import ParserLimits
 from app.worker.parser.source import Source
@@ -16,6 +16,9 @@ _OUT_OF_MEMORY_WORDS = ("malloc", "calloc", "realloc", "out of memory")
 def answer(source: Source, read: Reader, write: Callable[[bytes], None]) -> None:
     """Read one file and write the frames of its result or refusal."""
     try:
+        write(
+            progress_frame(0.0)
+        )  # the file's clock starts here, not with the process
         outcome = attempt(source, read)
         if isinstance(outcome, Refusal):
             write(refusal_frame(outcome))
