@@ -51,16 +51,17 @@ def fit(features: Array, labels: Array, penalty: float = 1.0, n_steps: int = 50)
     return weights
 
 
-def threshold(values: Array, labels: Array) -> float:
-    """Give the value at which the worse of the two errors, each as a share of its limit, is smallest."""
+def threshold(values: Array, labels: Array, settings: npt.NDArray[np.str_]) -> float:
+    """Give the value at which the worst error of any setting, as a share of its limit, is smallest."""
+    parts = [(values[settings == name], labels[settings == name]) for name in np.unique(settings)]
 
-    def worse(cut: float) -> float:
-        missed = float(np.mean(values[labels == 1] < cut)) / MAX_MISSED
-        found = float(np.mean(values[labels == 0] >= cut)) / MAX_FOUND_THOUGH_ABSENT
-        return max(missed, found)
+    def worst(cut: float) -> float:
+        missed = max(float(np.mean(part[label == 1] < cut)) for part, label in parts) / MAX_MISSED
+        found = max(float(np.mean(part[label == 0] >= cut)) for part, label in parts)
+        return max(missed, found / MAX_FOUND_THOUGH_ABSENT)
 
     cuts: list[float] = np.quantile(values, np.linspace(0.01, 0.99, 393)).tolist()
-    return min(cuts, key=worse)
+    return min(cuts, key=worst)
 
 
 def calibrate(cases: Sequence[Case], *, with_vectors: bool) -> tuple[float, float, float]:
@@ -72,7 +73,7 @@ def calibrate(cases: Sequence[Case], *, with_vectors: bool) -> tuple[float, floa
     *weights, intercept = fit((features - mean) / scale, labels)
     plain = np.array(weights) / scale
     values = features @ plain
-    cut = threshold(values, labels)
+    cut = threshold(values, labels, np.array([case.setting for case in cases]))
     print(f"    threshold moved by {intercept - plain @ mean + cut:+.2f} from even odds")
     return float(plain[0]), float(plain[1]) if with_vectors else 0.0, float(-cut)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _FIELD = re.compile(r"^\.([ITABW])(?:[ ](\d+))?\s*$", re.MULTILINE)
 _NOT_RELEVANT = -1
-"""Cranfield's codes run from 1 (a complete answer) to 4 (of minimum interest); -1 stands for code 5, no interest."""
+"""Cranfield's codes run from 1 (a complete answer) to 4 (of minimum interest); -1 is no interest."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,12 @@ class Case:
 
     Attributes:
         group: the article that decides in which half the case belongs.
+        setting: language and size of the library.
         is_present: the library holds the question's article.
     """
 
     group: str
+    setting: str
     is_present: bool
     evidence: Evidence
 
@@ -36,17 +38,17 @@ def large_library_cases(
     corpus: Corpus, groups: Sequence[str], embedder: RememberingEmbedder, mode: str = "hybrid"
 ) -> list[Case]:
     """Put each question of these articles to the whole library, and to one built without its article."""
-    cases = []
+    cases, setting = [], f"{corpus.name} large"
     with TextLibrary(corpus.texts, embedder) as library:
         for query in corpus.queries:
             if query.group in groups:
-                cases.append(_ask(library, query, query.group, is_present=True, mode=mode))
+                cases.append(_ask(library, query, query.group, setting, is_present=True, mode=mode))
     for group in groups:
         others = [text for text in corpus.texts if text.group != group]
         with TextLibrary(others, embedder) as library:
             for query in corpus.queries:
                 if query.group == group:
-                    cases.append(_ask(library, query, group, is_present=False, mode=mode))
+                    cases.append(_ask(library, query, group, setting, is_present=False, mode=mode))
     return cases
 
 
@@ -55,15 +57,15 @@ def small_library_cases(
 ) -> list[Case]:
     """Put the questions of an article, and as many of other articles, to a library of that article alone."""
     random = Random(_SEED)  # a fixed draw, not a secret
-    cases = []
+    cases, setting = [], f"{corpus.name} small"
     for group in groups:
         own = [query for query in corpus.queries if query.group == group]
         foreign = [query for query in corpus.queries if query.group != group and query.group in groups]
         with TextLibrary([text for text in corpus.texts if text.group == group], embedder) as library:
             for query in own:
-                cases.append(_ask(library, query, group, is_present=True, mode=mode))
+                cases.append(_ask(library, query, group, setting, is_present=True, mode=mode))
             for query in random.sample(foreign, len(own)):
-                cases.append(_ask(library, query, group, is_present=False, mode=mode))
+                cases.append(_ask(library, query, group, setting, is_present=False, mode=mode))
     return cases
 
 
@@ -78,8 +80,10 @@ def _zip(cases: Sequence[Case], found: Sequence[bool]) -> Iterator[tuple[Case, b
     return zip(cases, found, strict=True)
 
 
-def _ask(library: TextLibrary, query: Query, group: str, *, is_present: bool, mode: str) -> Case:
+def _ask(
+    library: TextLibrary, query: Query, group: str, setting: str, *, is_present: bool, mode: str
+) -> Case:
     ranked = library.engine.rank(query.text, mode, frozenset(library.ids.values()))
     passages = library.documents.passages([item.chunk_id for item in ranked.candidates[:GATE_PASSAGES]])
     evidence = gather_evidence(query.text, ranked, passages)
-    return Case(group, is_present, evidence)
+    return Case(group, setting, is_present, evidence)

@@ -75,7 +75,7 @@ def measure_gate(label: str, cases: Sequence[Case]) -> tuple[float, float]:
     found = [relevance(case.evidence) >= THRESHOLD for case in cases]
     not_found, missed = error_shares(cases, found)
     print(
-        f"gate {label:34} article absent: not found {not_found:6.1%}   article present: not found {missed:5.1%}"
+        f"gate {label:34} absent: not found {not_found:6.1%}   present: not found {missed:5.1%}"
         f"   ({len(cases)} questions)"
     )
     return not_found, missed
