@@ -16,9 +16,7 @@ _OUT_OF_MEMORY_WORDS = ("malloc", "calloc", "realloc", "out of memory")
 def answer(source: Source, read: Reader, write: Callable[[bytes], None]) -> None:
     """Read one file and write the frames of its result or refusal."""
     try:
-        write(
-            progress_frame(0.0)
-        )  # the file's clock starts here, not with the process
+        write(progress_frame(0.0))  # the file's clock starts here, not with the process
         outcome = attempt(source, read)
         if isinstance(outcome, Refusal):
             write(refusal_frame(outcome))
