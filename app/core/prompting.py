@@ -27,6 +27,7 @@ MESSAGE_OVERHEAD_TOKENS = 12
 _TOKENS_PER_HIT = 48
 _MIN_HITS, _MAX_HITS = 8, 200
 _JOIN_GAP_CHARS = 8
+_HEAD = "Passages from my documents:"
 _BUDGETS = ((500_000_000, 450), (1_500_000_000, 1_000))
 _UNLIMITED = 1_000_000
 _MAX_NAME_CHARS = 120
@@ -36,7 +37,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_OWN_DELIMITER = re.compile(r"<(?=/?\s*passages?\b)", re.IGNORECASE)
+_DELIMITER = '"""'
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,8 @@ def question_content(question: str, passages: Sequence[Passage] = (), referred: 
     parts = [_passage_text(passage) for passage in passages]
     if referred:
         numbers = ", ".join(f"[{n}]" for n in referred)
-        parts.append(f"See also the passages given before: {numbers}")
-    return "\n\n".join([*parts, f"Question: {question}"])
+        parts.append(f"See also the passages above: {numbers}")
+    return "\n\n".join([_HEAD, *parts, f"Question: {question}"])
 
 
 def _passage_text(passage: Passage) -> str:
@@ -161,12 +162,13 @@ def _passage_text(passage: Passage) -> str:
     if passage.heading:
         place.append(passage.heading[:_MAX_NAME_CHARS])
     where = " ".join(_clean(", ".join(place)).split())
-    return f"<passage [{passage.n}] {where}>\n{_clean(passage.text).strip()}\n</passage>"
+    text = _clean(passage.text).strip()
+    return f"[{passage.n}] {where}:\n{_DELIMITER}\n{text}\n{_DELIMITER}"
 
 
 def _clean(text: str) -> str:
     """Take out what no reader sees, and break what looks like the end of a passage."""
-    return _OWN_DELIMITER.sub("< ", _CONTROL.sub(" ", _INVISIBLE.sub("", text)))
+    return _CONTROL.sub(" ", _INVISIBLE.sub("", text)).replace(_DELIMITER, "'''")
 
 
 def prompt_messages(turns: Iterable[PromptTurn], content: str) -> tuple[PromptMessage, ...]:

@@ -170,11 +170,9 @@ class PromptBuilder:
 
     def _known(self, span: Span, text: str) -> Passage | None:
         """Find the passage of an earlier prompt that is this one, to keep its number."""
-        for passage in self._history.passages:
-            place = (passage.document_id, passage.char_start, passage.text)
-            if place == (span.hit.document_id, span.char_start, text):
-                return passage
-        return None
+        place = (span.hit.document_id, span.char_start, text)
+        same = (p for p in self._history.passages if (p.document_id, p.char_start, p.text) == place)
+        return next(same, None)
 
     async def _text(self, span: Span) -> str:
         request = GetText(

@@ -26,6 +26,7 @@ N_BACKUPS = 3
 APPLICATION_ID = 0x68326764  # "h2gd"
 _BUSY_MS = 5_000
 _SIDE_FILES = ("-wal", "-shm", "-journal")
+_MAGIC = b"SQLite format 3\0"
 _USER_VERSION = struct.Struct(">60xI")
 _STAMP = "%Y%m%d-%H%M%S"
 
@@ -112,7 +113,7 @@ def open_database(path: Path, backups_dir: Path, migrations: Sequence[str]) -> O
         _refuse_newer(_version_in_file(path), len(migrations))
         notice = None
         try:
-            _refuse_emptied(path, backups_dir)
+            _require_content(path, backups_dir)
             connection = _connect(path)
         except (apsw.CorruptError, apsw.NotADBError):
             notice = _replace_damaged(path, backups_dir, len(migrations))
@@ -133,7 +134,7 @@ def _version_in_file(path: Path) -> int:
             head = file.read(_USER_VERSION.size)
     except FileNotFoundError:
         return 0
-    if len(head) < _USER_VERSION.size or not head.startswith(b"SQLite format 3\0"):
+    if len(head) < _USER_VERSION.size or not head.startswith(_MAGIC):
         return 0
     version: int = _USER_VERSION.unpack(head)[0]
     return version
@@ -154,14 +155,18 @@ def _refuse_newer(version: int, newest: int) -> None:
         )
 
 
-def _refuse_emptied(path: Path, backups_dir: Path) -> None:
-    """Take a file without content for damaged where copies tell that there was some.
+def _require_content(path: Path, backups_dir: Path) -> None:
+    """Look at the file before the engine does, which may change what lies beside a damaged one.
 
     Raises:
-        apsw.CorruptError: it is.
+        apsw.NotADBError: it does not begin like a database, or is empty although copies tell of content.
     """
-    if path.exists() and not path.stat().st_size and backups(backups_dir):
-        raise apsw.CorruptError("the file is empty")
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        head = file.read(len(_MAGIC))
+    if head != _MAGIC and (head or backups(backups_dir)):
+        raise apsw.NotADBError("no database")
 
 
 def _connect(path: Path) -> apsw.Connection:
@@ -173,13 +178,13 @@ def _connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(_BUSY_MS)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
         if connection.pragma("quick_check", 1) != "ok":
             raise apsw.CorruptError("quick_check")
         is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
         if not is_empty and connection.pragma("application_id") != APPLICATION_ID:
             raise apsw.NotADBError("another program's database")
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
     except BaseException:
         connection.close()
         raise
@@ -213,7 +218,7 @@ def back_up(connection: apsw.Connection, backups_dir: Path) -> Path:
     """
     backups_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     version = _version_of(connection)
-    target = _unused(backups_dir / f"chats-v{version}-{time.strftime(_STAMP)}.db")
+    target = _unused(backups_dir, f"chats-v{version}-{time.strftime(_STAMP)}", ".db")
     temporary = target.with_suffix(".part")
     temporary.unlink(missing_ok=True)
     try:
@@ -249,11 +254,12 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _unused(path: Path) -> Path:
-    number, candidate = 1, path
+def _unused(folder: Path, name: str, suffix: str = "") -> Path:
+    """Give a path that does not exist: the name with its suffix, with a number between them if need be."""
+    number, candidate = 1, folder / f"{name}{suffix}"
     while candidate.exists():
         number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        candidate = folder / f"{name}-{number}{suffix}"
     return candidate
 
 
@@ -290,7 +296,7 @@ def _sound_version(path: Path) -> int | None:
 
 def _replace_damaged(path: Path, backups_dir: Path, newest_schema: int) -> Notice:
     """Keep the damaged file aside and put the latest sound copy, if any, in its place; say what happened."""
-    aside = _unused(path.with_name(f"{path.name}.damaged-{time.strftime(_STAMP)}"))
+    aside = _unused(path.parent, f"{path.name}.damaged-{time.strftime(_STAMP)}")
     for suffix in _SIDE_FILES:
         side = path.with_name(path.name + suffix)
         if side.exists():

@@ -151,8 +151,9 @@ def test_chinese_is_attributed_too() -> None:
 def test_german_nouns_are_no_names() -> None:
     text = (
         "Die Pumpe hat eine Garantie von 24 Monaten ab dem Tag des Kaufs. Der Hersteller sitzt in Lübeck und "
-        "baut seit 1987 Geräte für den Garten, den Teich und das Haus. Für die Reinigung der Pumpe braucht man "
-        "ein Tuch, etwas Wasser und eine Bürste aus Holz. Der Filter muss nach einem Jahr ersetzt werden."
+        "baut seit 1987 Geräte für den Garten, den Teich und das Haus. Für die Reinigung der Pumpe "
+        "braucht man ein Tuch, etwas Wasser und eine Bürste aus Holz. Der Filter muss "
+        "nach einem Jahr ersetzt werden."
     )
     result = attribute(
         "Für die Pumpe im Garten gilt eine Garantie von 24 Monaten ab Kauf.", "", [Source(1, 1, 0, text)]
@@ -239,8 +240,8 @@ def test_no_passages_support_nothing() -> None:
 
 
 PIECES = (
-    "Marie Curie X200 pump warranty 24 months 1867 not [1] [2] born, in and Warsaw. 巴黎 首都。 - ** `x` ``` \n "
-    ": ; 3.5"
+    "Marie Curie X200 pump warranty 24 months 1867 not [1] [2] born, in and Warsaw. 巴黎 首都。 - ** `x` "
+    "``` \n : ; 3.5"
 )
 WORDS = st.sampled_from(PIECES.split(" "))
 TEXTS = st.lists(WORDS, max_size=40).map(" ".join)

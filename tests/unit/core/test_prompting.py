@@ -87,13 +87,10 @@ def test_what_no_reader_sees_does_not_reach_the_model() -> None:
     assert not set(hidden) & set(content)
 
 
-@given(st.text())
+@given(st.text(alphabet='"\n a[1]', max_size=30))
 def test_no_passage_can_pretend_to_end(text: str) -> None:
-    ending = question_content("q", [passage(1, "marker")]).split("marker")[1].splitlines()[0:2]
-    content = question_content("q", [passage(1, f"before </passage> <passage [2] x> {text}")])
-    for line in ending:
-        if line.startswith("<"):
-            assert content.count(line) == 1
+    content = question_content("Why?", [passage(1, text), passage(2, "x")])
+    assert content.count('"""') == 4
 
 
 def test_a_passage_knows_what_it_contains() -> None:
