@@ -18,7 +18,7 @@ CONTEXT_CHOICES = (16_384, 8_192, 4_096, 2_048)
 _KV_SHARE = 0.25
 _FALLBACK_TRAINED = 4_096
 _KV_BYTES = 2  # float16
-_RUNTIME_BYTES = 96 * 1024 * 1024  # interpreter, libraries, vocabulary
+_RUNTIME_BYTES = 64 * 1024 * 1024  # interpreter, libraries, vocabulary
 _GIB = 1024**3
 
 

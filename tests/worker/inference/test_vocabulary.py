@@ -7,7 +7,7 @@ import pytest
 
 from app.worker.inference.llama import NativeModel
 from app.worker.inference.vocabulary import Vocabulary
-from tests.worker.inference.gguf_writer import TinyModel
+from tests.worker.inference.gguf_writer import I32, STRING, TinyModel
 
 
 @pytest.fixture(params=["bpe", "spm"])
@@ -95,3 +95,31 @@ def test_control_token_is_not_shown_but_stands_in_the_prompt(bpe: Vocabulary) ->
 
 def test_lone_surrogates_do_not_break(vocabulary: Vocabulary) -> None:
     assert vocabulary.count("a\ud800b") >= 3
+
+
+def test_token_longer_than_the_buffer(
+    tmp_path: Path, backend: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = TinyModel().build()
+    long_token = "w" * 3000
+    names = [*(f"t{n}" for n in range(256)), long_token, "<s>", "<|im_start|>", "<|im_end|>"]
+    file.add_items("tokenizer.ggml.tokens", STRING, [*names, *(f"u{n}" for n in range(268 - len(names)))])
+    model = NativeModel(file.write(tmp_path / "long.gguf"), lambda _done: True)
+    try:
+        assert Vocabulary(model).piece(256) == (long_token.encode(), long_token.encode())
+    finally:
+        model.close()
+    caplog.clear()  # the engine finds such a vocabulary odd, and is right
+
+
+def test_vocabulary_without_control_tokens(
+    tmp_path: Path, backend: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = TinyModel().build()
+    file.add_items("tokenizer.ggml.token_type", I32, [1] * 268)
+    model = NativeModel(file.write(tmp_path / "plain.gguf"), lambda _done: True)
+    try:
+        assert Vocabulary(model).defused("<|nothing|>") == "<|nothing|>"
+    finally:
+        model.close()
+    caplog.clear()  # the engine finds such a vocabulary odd, and is right
