@@ -8,7 +8,6 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSplitter,
@@ -21,6 +20,7 @@ from app.core.errors import AppError
 from app.protocol.library import Collection, FileEntry, LibraryStatus
 from app.ui.elements.banner import Banner
 from app.ui.elements.buttons import tool_button
+from app.ui.elements.elided_label import ElidedLabel
 from app.ui.elements.message_card import MessageCard
 from app.ui.elements.system_opener import Opener, SystemOpener
 from app.ui.icons import bind_icon
@@ -87,6 +87,7 @@ class LibraryPane(QFrame):
         self.ingestion = IngestionBar(theme, self)
         self.banner = Banner(theme, self, QMargins(SPACE_M, SPACE_XS, SPACE_M, SPACE_S))
         self.card = MessageCard(theme, self)
+        self.count = ElidedLabel()
         self.add_files_button = QPushButton(self.tr("Add files"), self)
         self.add_folder_button = tool_button("add-folder", self.tr("Add a folder"), theme, self)
         self.more_button = tool_button("more", self.tr("More"), theme, self)
@@ -127,6 +128,9 @@ class LibraryPane(QFrame):
 
     @Slot()
     def _on_files_changed(self) -> None:
+        total = self.controller.files.total
+        words = self.tr("1 file") if total == 1 else self.tr("{n} files").replace("{n}", f"{total:,}")
+        self.count.set_full_text(words if total else "")
         if self.controller.files.rowCount():
             self._stack.setCurrentWidget(self.files)
         elif self.controller.files.is_complete:
@@ -398,12 +402,11 @@ class LibraryPane(QFrame):
 
     def _lay_out(self) -> None:
         set_role(self, "surface")
-        title = QLabel(self.tr("Library"))
-        set_role(title, "heading")
+        set_role(self.count, "heading")
         header = QHBoxLayout()
         header.setContentsMargins(SPACE_M, SPACE_S, SPACE_S, SPACE_S)
         header.setSpacing(SPACE_XS)
-        header.addWidget(title, 1)
+        header.addWidget(self.count, 1)
         for button in (self.add_files_button, self.add_folder_button, self.more_button):
             header.addWidget(button)
         self._stack = QStackedWidget(self)

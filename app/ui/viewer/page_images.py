@@ -1,5 +1,6 @@
 """Pictures of pages: asked for when they are about to show, kept up to a number of bytes."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -63,7 +64,7 @@ class PageImages(QObject):
         self._images: OrderedDict[Key, QImage] = OrderedDict()
         self._n_bytes = 0
         self._wanted: tuple[Key, ...] = ()
-        self._in_flight: set[tuple[int, Key]] = set()
+        self._in_flight: dict[Key, asyncio.Task[None]] = {}
         self._failures: dict[int, AppError] = {}
 
     @property
@@ -84,11 +85,13 @@ class PageImages(QObject):
         self._failures.clear()
         self._n_bytes = 0
         self._wanted = ()
+        self._cancel_unwanted()
 
     def want(self, pages: Sequence[int], scale: float) -> None:
         """Say which pages are needed at which scale (pixels per point), the most urgent first."""
         key = scale_key(scale)
         self._wanted = tuple((page, key) for page in pages)
+        self._cancel_unwanted()
         self._start_next()
 
     def image(self, page: int, scale: float) -> QImage | None:
@@ -111,35 +114,44 @@ class PageImages(QObject):
         self._failures.clear()
         self._start_next()
 
+    def _cancel_unwanted(self) -> None:
+        """Let go of what is under way and no longer needed, so that its pixels do not travel in vain."""
+        for key in [key for key in self._in_flight if key not in self._wanted]:
+            self._in_flight.pop(key).cancel()
+
     def _start_next(self) -> None:
         for key in self._wanted:
-            if sum(job == self._job for job, _ in self._in_flight) >= _IN_FLIGHT:
+            if len(self._in_flight) >= _IN_FLIGHT or self._document_id is None:
                 return
-            known = key in self._images or key[0] in self._failures
-            if not known and (self._job, key) not in self._in_flight and self._document_id is not None:
+            if key not in self._images and key[0] not in self._failures and key not in self._in_flight:
                 request = RenderPage(document_id=self._document_id, page=key[0], scale=key[1] / 1000)
-                self._in_flight.add((self._job, key))
-                self._spawner.spawn(self._fetch(request, self._job, key), "viewer.render")
+                task = self._spawner.spawn(self._fetch(request, self._job, key), "viewer.render")
+                if task is not None:
+                    self._in_flight[key] = task
 
     async def _fetch(self, request: RenderPage, job: int, key: Key) -> None:
         try:
             body, payload = await self._session.call_with_payload(request)
         except AppError as error:
-            self._in_flight.discard((job, key))
-            if job == self._job:
+            if self._end(job, key):
                 self._fail(key[0], error)
+                self._start_next()
         else:
-            self._in_flight.discard((job, key))
-            if job == self._job:
+            if self._end(job, key):
                 self._keep(key, to_image(body, payload))
-        finally:
-            self._in_flight.discard((job, key))  # also when the task was cancelled
-        if job == self._job:
-            self._start_next()
+                self._start_next()
+
+    def _end(self, job: int, key: Key) -> bool:
+        """Take a picture off the list of those under way; False if nobody needs it any more."""
+        if job != self._job:
+            return False
+        self._in_flight.pop(key, None)
+        return True
 
     def _fail(self, page: int, error: AppError) -> None:
         if error.code in SOURCE_LOST:
-            self._job += 1  # nothing else of this document is worth waiting for
+            self._document_id, self._wanted = None, ()  # no other page of it is worth asking for
+            self._cancel_unwanted()
             self.source_lost.emit(error)
             return
         self._failures[page] = error

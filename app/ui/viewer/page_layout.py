@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
+from math import sqrt
 
 from PySide6.QtCore import QRectF
 
@@ -27,6 +28,7 @@ class PageLayout:
         """Keep the sizes of the pages, in points."""
         self.sizes = tuple(sizes)
         self._tops = (0.0, *accumulate(height for _, height in self.sizes))
+        self._max_area = max((width * height for width, height in self.sizes), default=0.0)
         self.max_width = max((width for width, _ in self.sizes), default=_LETTER[0])
 
     @classmethod
@@ -45,6 +47,14 @@ class PageLayout:
     def height(self, scale: float) -> float:
         """Give the column's height with its margins."""
         return self._tops[-1] * scale + GAP * max(0, len(self) - 1) + 2 * MARGIN
+
+    def max_pixels(self, scale: float) -> float:
+        """Give the number of pixels of the largest page."""
+        return self._max_area * scale * scale
+
+    def scale_within(self, n_pixels: float, scale: float) -> float:
+        """Give the scale, lowered so that no page has more than `n_pixels`."""
+        return min(scale, sqrt(n_pixels / self._max_area)) if self._max_area else scale
 
     def top(self, index: int, scale: float) -> float:
         """Give the upper edge of the page at `index` (from 0)."""

@@ -29,6 +29,8 @@ from app.ui.viewer.zoom import PIXELS_PER_POINT, Fit, clamped, stepped
 _RENDER_DELAY_MS = 120  # after the last change of zoom; meanwhile the pictures at hand are stretched
 _REVEAL_SHARE = 1 / 3  # of the height, where revealed words come to stand
 _LINE_STEP = 48
+_MAX_PIXELS = 9_000_000  # of a page's picture: 27 MB on the way here; beyond, it is stretched
+_NEIGHBOUR_PIXELS = 3_000_000  # larger pages are fetched only when they show
 
 
 class PagesView(QAbstractScrollArea):
@@ -291,18 +293,21 @@ class PagesView(QAbstractScrollArea):
         shown = self._visible()
         if not len(shown) or self._render_timer.isActive():
             return
-        around = (shown.stop, shown.start - 1)
+        scale = self._picture_scale()
+        around = (shown.stop, shown.start - 1) if self._layout.max_pixels(scale) <= _NEIGHBOUR_PIXELS else ()
         wanted = [*shown, *(index for index in around if 0 <= index < len(self._layout))]
         middle = self._page - 1
         wanted.sort(key=lambda index: (index not in shown, abs(index - middle)))
-        ratio = self.viewport().devicePixelRatioF()
-        self._images.want([index + 1 for index in wanted], self.scale * ratio)
+        self._images.want([index + 1 for index in wanted], scale)
+
+    def _picture_scale(self) -> float:
+        """Give the pixels per point of the pictures: those of the screen, unless they would be too many."""
+        return self._layout.scale_within(_MAX_PIXELS, self.scale * self.viewport().devicePixelRatioF())
 
     def _content(self, number: int) -> PageContent:
         boxes = self._reader.words(number)
         marks = self.marks.of_page(number, boxes) if boxes else PageMarks()
-        ratio = self.viewport().devicePixelRatioF()
-        image = self._images.image(number, self.scale * ratio)
+        image = self._images.image(number, self._picture_scale())
         page = self._reader.page(number)
         if self._images.failure(number) is None or image is not None or page is None:
             words = self.tr("Loading page {n} …").replace("{n}", str(number))

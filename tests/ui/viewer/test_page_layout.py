@@ -49,3 +49,11 @@ def test_zoom_steps_through_round_figures_and_stays_in_bounds() -> None:
     assert stepped(MIN_ZOOM, -3) == MIN_ZOOM
     assert clamped(99) == MAX_ZOOM
     assert clamped(0) == pytest.approx(MIN_ZOOM)
+
+
+def test_pictures_of_very_large_pages_are_held_within_bounds() -> None:
+    layout = PageLayout([(100, 100), (1000, 400)])
+    assert layout.max_pixels(2.0) == 1_600_000
+    assert layout.scale_within(1_600_000, 1.5) == 1.5
+    assert layout.scale_within(1_600_000, 6.0) == pytest.approx(2.0)
+    assert PageLayout(()).scale_within(10, 3.0) == 3.0

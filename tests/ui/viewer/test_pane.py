@@ -59,9 +59,9 @@ async def drawn(pane: ViewerPane) -> None:
     pages = pane.pages
 
     def ready() -> bool:
-        ratio = pages.viewport().devicePixelRatioF()
-        images = [pane.images.image(i + 1, pages.scale * ratio) for i in pages._visible()]
-        width = WIDTH * pages.scale * ratio
+        scale = pages._picture_scale()
+        images = [pane.images.image(i + 1, scale) for i in pages._visible()]
+        width = WIDTH * scale
         sharp = bool(images) and all(image and abs(image.width() - width) < 1 for image in images)
         return sharp and not pages._glide.is_running and pages._target is None
 
