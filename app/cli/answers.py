@@ -90,6 +90,9 @@ def sources_in_words(answer: ChatMessage) -> str:
             f"“{one_line(answer.text[start:end], 80)}”" for start, end in answer.unsupported
         )
         lines.append(f"Not supported by your documents: {unsupported}")
+    note = " ".join(filter(None, (answer.error_message, answer.error_hint)))
+    if note:  # why the answer was cut, or what to do where nothing was found
+        lines.append(f"({note})")
     return "\n".join(lines)
 
 

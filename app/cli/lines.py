@@ -5,6 +5,8 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 
+from app.cli.output import readable
+
 
 async def texts(argument: str) -> AsyncIterator[str]:
     """Yield the argument itself, or for `-` each line of standard input as it comes.
@@ -12,7 +14,7 @@ async def texts(argument: str) -> AsyncIterator[str]:
     A daemon thread reads, so that the connection stays served and Ctrl+C ends the program while nobody types.
     """
     if argument != "-":
-        yield argument
+        yield readable(argument)
         return
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()

@@ -18,7 +18,7 @@ from app.cli.commands import ask, chat, doctor, ingest, library, search
 from app.cli.notices import Notices
 from app.cli.output import close_quietly, prepare, print_error
 from app.client import Cancelled, HostClient
-from app.core.errors import AppError
+from app.core.errors import AppError, UsageError
 from app.core.paths import data_paths
 from app.core.processes import window_command
 
@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "library": (library, "list and remove files and collections"),
     "doctor": (doctor, "check the data folder and the engines"),
 }
+
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,7 +77,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def open_window(data_dir: str | None) -> int:
-    """Become the window's process (or wait for it, where a process cannot be replaced)."""
+    """Become the window's process (or wait for it, where a process cannot be replaced).
+
+    Raises:
+        UsageError: `window.no_display`.
+    """
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, _DISPLAYS)):
+        raise UsageError(
+            "window.no_display",
+            "There is no display here to open the window on.",
+            "Chat in the terminal with: h2ogpt chat",
+        )
     command = window_command(["--data-dir", data_dir] if data_dir else [])
     if os.name == "posix":
         os.execv(command[0], command)  # noqa: S606  # our own command, no shell

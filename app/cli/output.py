@@ -10,11 +10,20 @@ from app.core.errors import AppError
 
 
 def prepare() -> None:
-    """Make standard output and error take any text, whatever the locale."""
-    for stream in (sys.stdout, sys.stderr):
+    """Make standard output and error take any text, and standard input any bytes, whatever the locale."""
+    for stream, errors in (
+        (sys.stdout, "backslashreplace"),
+        (sys.stderr, "backslashreplace"),
+        (sys.stdin, "replace"),
+    ):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(errors=errors)
+
+
+def readable(text: str) -> str:
+    """Replace what is no text in an argument (bytes that the locale cannot decode)."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def print_json(value: Mapping[str, Any]) -> None:

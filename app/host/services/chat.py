@@ -10,6 +10,7 @@ from app.core.conversations import State
 from app.core.errors import AppError, UsageError
 from app.core.titles import title_of
 from app.host.services.answering import Answering, Journal, Ports
+from app.host.services.chat_rows import storable
 from app.host.services.chat_store import ChatStore, History, PromptRecord, new_turn
 from app.host.services.chats import Chats
 from app.host.services.conversations import require_scope
@@ -117,13 +118,13 @@ class ChatService:
         entry = await self._chats.do(ChatStore.entry, conversation_id)
         model = request.model or entry.model
         entry, question, answer = await self._chats.do(
-            ChatStore.begin, conversation_id, request.question, model
+            ChatStore.begin, conversation_id, storable(request.question), model
         )
         self._events.publish(ConversationChanged(conversation=entry))
         return _Opened(entry, question, answer, _Kept(self._chats, entry.id, question.id))
 
     async def _open_unkept(self, request: Ask) -> _Opened:
-        question, answer = new_turn(request.question, None, request.model)
+        question, answer = new_turn(storable(request.question), None, request.model)
         entry = ConversationEntry(
             id="",
             title=title_of(request.question),
