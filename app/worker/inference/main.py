@@ -36,9 +36,8 @@ class InferenceService:
     """Holds the loaded model.
 
     `load`, `unload` and `generate` run in one thread (the lane `engine`); `count_tokens` in another, so that
-    it does not
-    wait for an answer: tokenizing needs the vocabulary only, and `_vocabulary_lock` keeps that from being
-        freed.
+    it does not wait for an answer: tokenizing needs the vocabulary only, and `_vocabulary_lock` keeps that
+    from being freed.
     """
 
     def __init__(self) -> None:
