@@ -20,7 +20,7 @@ _PROGRESS_INTERVAL_S = 0.1
 # Messages of several tokens: each costs the host and the front end time on the cores that generate. A person
 # sees 30 pictures a second; a token waits at most for the next one, and only while tokens come faster than
 # this.
-_TEXT_INTERVAL_S = 0.02
+_TEXT_INTERVAL_S = 0.033
 _SEED_RANGE = 2**32 - 1  # the engine takes the last value for "random"
 
 
@@ -193,8 +193,9 @@ def generate(loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sin
 def make_sampler(request: Generate, n_vocab: int) -> Sampler:
     """Build the chain that a request asks for."""
     sampler = Sampler()
+    n_wanted = 1 if request.temperature <= 0 else request.top_k
     if request.repeat_penalty != 1.0:
-        sampler.add_repeat_penalty(n_vocab, request.repeat_penalty)
+        sampler.add_repeat_penalty(n_vocab, request.repeat_penalty, n_wanted)
     if request.temperature <= 0:
         sampler.add_greedy()
     else:

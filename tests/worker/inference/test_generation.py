@@ -10,7 +10,7 @@ from app.core.errors import ModelError
 from app.protocol.engine import Generate, Generation, PromptMessage, PromptProgress
 from app.worker.inference.engine import LoadedModel, LoadOptions, load_model
 from app.worker.inference.generation import Sink, generate
-from app.worker.inference.llama import AbortFlag
+from app.worker.inference.llama import AbortFlag, Sampler
 from app.worker.inference.template import Renderer
 from app.worker.runtime import Cancelled
 from tests.worker.inference.gguf_writer import TinyModel
@@ -205,13 +205,28 @@ def test_repeat_penalty_changes_what_repeats(start: Callable[[TinyModel], Answer
     raise AssertionError("no model talks long enough")
 
 
+@pytest.mark.parametrize(("temperature", "top_k"), [(0.0, 40), (1.5, 1), (1.5, 40)])
+def test_short_cut_of_the_penalty_changes_no_result(
+    llama: Answerer, temperature: float, top_k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw() -> str:
+        return llama(
+            "x", max_tokens=100, repeat_penalty=1.5, temperature=temperature, top_k=top_k, seed=3
+        ).text
+
+    short = draw()
+    real = Sampler.add_repeat_penalty
+    monkeypatch.setattr(Sampler, "add_repeat_penalty", lambda self, n, penalty, _k: real(self, n, penalty, 0))
+    assert draw() == short
+
+
 def test_tokens_come_together_while_they_are_fast(llama: Answerer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llama.loaded.vocabulary, "piece", lambda _token: (b"x", b"x"))
     now = iter(i * 0.006 for i in range(10_000))
     monkeypatch.setattr("app.worker.inference.generation.time.perf_counter", lambda: next(now))
     llama("x", max_tokens=20)
     assert llama.texts[0] == "x"  # the first at once
-    assert {len(text) for text in llama.texts[1:-1]} == {4}  # 20 ms hold four of 6 ms
+    assert {len(text) for text in llama.texts[1:-1]} == {6}  # 33 ms hold six of 6 ms
 
 
 def test_text_of_a_document_cannot_speak_as_the_system(llama: Answerer) -> None:
