@@ -53,6 +53,9 @@ def worker_environment() -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_OFFLINE": "1",
+        # Exact search is bound by memory: a second BLAS thread gains little and spins where cores are busy.
+        "OPENBLAS_NUM_THREADS": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
         "OTEL_SDK_DISABLED": "true",
         "PYTHONUTF8": "1",
         "TOKENIZERS_PARALLELISM": "false",
