@@ -154,7 +154,7 @@ def _state_names() -> dict[FileState, str]:
         FileState.PARTIAL: _tr("Read in part"),
         FileState.EMPTY: _tr("No text in it"),
         FileState.FAILED: _tr("Could not be read"),
-        FileState.UNSUPPORTED: _tr("Not a supported format"),
+        FileState.UNSUPPORTED: _tr("Not supported"),
         FileState.MISSING: _tr("File is missing"),
     }
 

@@ -73,6 +73,7 @@ class PagesView(QAbstractScrollArea):
         theme.changed.connect(self._on_theme_changed)
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setCornerWidget(QWidget(self))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(True)
         self.setAccessibleName(self.tr("Pages of the document"))

@@ -17,6 +17,7 @@ from app.core.errors import AppError
 from app.protocol.library import DocumentInfo
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme
+from app.ui.tokens import SPACE_M
 from app.ui.viewer.document_reader import DocumentReader
 from app.ui.viewer.glide import Glide
 from app.ui.viewer.marks import Range
@@ -69,6 +70,7 @@ class TextView(QPlainTextEdit):
         self._current = -1
         self._glide = Glide(self.verticalScrollBar(), _MIN_LINES)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setCornerWidget(QWidget(self))
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
         self.setTextInteractionFlags(
@@ -324,7 +326,7 @@ class TextView(QPlainTextEdit):
         if self.lineWrapMode() == QPlainTextEdit.LineWrapMode.WidgetWidth:
             column = self.fontMetrics().averageCharWidth() * _COLUMN_CHARS
             side = max(side, (self.width() - column) // 2)
-        self.setViewportMargins(side, 0, side, 0)
+        self.setViewportMargins(side, SPACE_M, side, 0)
 
     @Slot()
     def _on_theme_changed(self) -> None:
