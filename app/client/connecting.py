@@ -27,7 +27,7 @@ from app.protocol.system import ErrorBody, Hello
 START_TIMEOUT_S = 30.0
 HELLO_TIMEOUT_S = 10.0
 _POLL_S = 0.02
-_RESPAWN_S = 0.5
+_RESPAWN_S = 1.0
 _SHOWN_CHARACTERS = 300
 
 
@@ -76,8 +76,8 @@ async def connect(paths: DataPaths, kind: str) -> Connection:
             raise _start_failed("it did not become ready in time")
         if loop.time() >= next_start:
             await _start(paths)
-            # Another host may hold the lock: one that starts just now, or one that is ending. In the first
-            # case its address appears soon, in the second the next start succeeds.
+            # Another host may have the folder: its address is there, or appears soon. If it was ending
+            # instead, the next start succeeds.
             next_start = loop.time() + _RESPAWN_S
         else:
             await asyncio.sleep(_POLL_S)

@@ -33,11 +33,11 @@ def run(data_dir: str | None, on_port: bool) -> int:
     """Take the data folder and serve it; return the exit code."""
     from app.core.errors import AppError
     from app.core.paths import data_paths
-    from app.host.data_folder import take
+    from app.host.data_folder import take_over
 
     paths = data_paths(data_dir)
     try:
-        lock = take(paths)
+        lock = take_over(paths)
         if lock is None:
             say({"state": "taken"})
             return 0

@@ -5,12 +5,15 @@ import errno
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 from typing import Self
 
 from app.core.errors import StorageError
 from app.core.paths import DataPaths
 
+PATIENCE_S = 3.0
+_POLL_S = 0.03
 _PRIVATE_DIR = 0o700
 _BUSY = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
 
@@ -75,9 +78,28 @@ def take(paths: DataPaths) -> HostLock | None:
         _make_private(paths.root)
         lock = HostLock.acquire(paths.lock_path)
         if lock is not None:
+            with contextlib.suppress(OSError):  # it is harmless, and replaced soon
+                paths.endpoint_path.unlink(missing_ok=True)
             paths.logs_dir.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
     except OSError as error:
         raise storage_error(error, paths) from error
+    return lock
+
+
+def take_over(paths: DataPaths, patience_s: float = PATIENCE_S) -> HostLock | None:
+    """Take the folder, waiting for a host that is ending; None where one serves, or starts just now.
+
+    A host that serves has its address in the folder; one that ends has taken it away, and frees the lock
+    soon. The address that a killed host left goes first of all.
+
+    Raises:
+        StorageError: as `take`.
+    """
+    deadline = time.monotonic() + patience_s
+    while (lock := take(paths)) is None and not paths.endpoint_path.exists():
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(_POLL_S)
     return lock
 
 

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from app.core.errors import StorageError
 from app.core.paths import DataPaths
 from app.host import data_folder
-from app.host.data_folder import HostLock, storage_error, take
+from app.host.data_folder import HostLock, storage_error, take, take_over
 from tests.unit.host.conftest import mode_of
 
 
@@ -62,6 +63,21 @@ def test_the_lock_ends_with_its_process(paths: DataPaths) -> None:
     lock = HostLock.acquire(paths.lock_path)
     assert lock is not None
     lock.release()
+
+
+def test_taking_over_waits_for_a_host_that_ends(paths: DataPaths) -> None:
+    lock = take(paths)
+    assert lock is not None
+    assert take_over(paths, patience_s=0.1) is None
+    paths.endpoint_path.touch()
+    assert take_over(paths) is None
+    paths.endpoint_path.unlink()
+    ending = threading.Timer(0.2, lock.release)
+    ending.start()
+    second = take_over(paths)
+    ending.join()
+    assert second is not None
+    second.release()
 
 
 def test_a_file_in_the_way(paths: DataPaths) -> None:

@@ -36,6 +36,7 @@ def test_ready(paths: DataPaths, said: list[dict[str, Any]], monkeypatch: pytest
 
 def test_taken(paths: DataPaths, said: list[dict[str, Any]]) -> None:
     lock = take(paths)
+    paths.endpoint_path.touch()
     assert entry.main(["--data-dir", str(paths.root)]) == 0
     assert said == [{"state": "taken"}]
     assert lock is not None
