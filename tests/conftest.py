@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import logging
 import os
 import threading
@@ -32,7 +33,7 @@ def no_log_warnings(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """A thread, an asyncio task or a child process that outlives its test fails it."""
     threads, children = set(threading.enumerate()), set(_children())
-    if asyncio.iscoroutinefunction(getattr(request.node, "obj", None)):
+    if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
         request.getfixturevalue("no_leaked_tasks")
     yield
     deadline = time.monotonic() + PATIENCE_S
