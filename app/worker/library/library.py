@@ -32,6 +32,8 @@ from app.worker.parser.client import ParserClient
 
 log = logging.getLogger(__name__)
 
+_PARSER_DELAY_S = 1.5
+
 
 class Library:
     """The library of one data folder: opened, working in the background, asked by the handlers.
@@ -82,6 +84,7 @@ class Library:
         self.announcer = Announcer(send, self.files, self.collections, self.status)
         self.pace = Pace(available_cores())
         self.parser = ParserClient()
+        self._stopping = threading.Event()
         self._model_id = self._prepare()
         self._wire()
         self.paused = bool(self._meta("paused"))
@@ -140,6 +143,7 @@ class Library:
         """Load the vectors and resume whatever was unfinished, in the background."""
         self.announcer.start()
         threading.Thread(target=self._load, name="loader", daemon=True).start()
+        threading.Thread(target=self._warm_parser, name="warmer", daemon=True).start()
         self.reader.pause(self.paused)
         self.reader.start()
         if self.vectorizer is not None:
@@ -152,6 +156,7 @@ class Library:
 
     def stop(self) -> None:
         """End all work in order; what is unfinished resumes at the next start."""
+        self._stopping.set()
         self.reader.stop()
         self.parser.close()
         if self.vectorizer is not None:
@@ -202,6 +207,14 @@ class Library:
             self.announcer.notice(error)
         except Exception:  # the border of a thread: without vectors keyword search still serves
             log.exception("loading the vectors failed")
+
+    def _warm_parser(self) -> None:
+        """Start the parser process before the first file comes, but not while the window is being opened."""
+        if not self._stopping.wait(_PARSER_DELAY_S):
+            try:
+                self.parser.warm()
+            except Exception:  # the border of a thread: a parser that cannot start says so at the first file
+                log.exception("the parser process cannot be started")
 
     def _prepare(self) -> int:
         """Put the database in order for this run; give the row of the embedding model."""
