@@ -18,7 +18,7 @@ from app.protocol.library import FileEntry, FileState, ListFiles
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.library.file_words import second_line, spoken
 
-PAGE = 500
+PAGE = 250
 _OVERLAP = 25
 MIME_TYPE = "application/x-h2ogpt-locations"
 

@@ -12,7 +12,7 @@ from app.protocol.page import PageImage, RenderPage
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 
-MAX_BYTES = 96 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 _IN_FLIGHT = 2
 SOURCE_LOST = frozenset({"document.source_changed", "document.source_missing"})
 

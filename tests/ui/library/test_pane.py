@@ -521,6 +521,18 @@ async def test_a_menu_is_wanted_by_mouse_and_by_key(library: Show) -> None:
     assert row.contains(view.viewport().mapFromGlobal(QPointF(places[1])).toPoint())
 
 
+async def test_home_and_end_go_to_the_first_and_the_last_file(library: Show) -> None:
+    shown: Shown = library([file(number) for number in range(1, 50)])
+    await listed(shown)
+    QTest.keyClick(shown.pane.files, Qt.Key.Key_End)
+    assert [entry.location_id for entry in shown.pane.files.chosen()] == [49]
+    QTest.keyClick(shown.pane.files, Qt.Key.Key_Home)
+    QTest.keyClick(shown.pane.files, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert [entry.location_id for entry in shown.pane.files.chosen()] == [1, 2]
+    QTest.keyClick(shown.pane.files, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert shown.pane.details.title == "49 files chosen"
+
+
 async def test_dragging_files_gives_their_ids(library: Show) -> None:
     shown: Shown = library([file(1), file(2)])
     await listed(shown)
