@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from app.core.sentences import split_sentences
-from app.core.words import Kind, Term, TermSet, content_terms, distinct, negation_places
+from app.core.words import Kind, Term, TermSet, content_terms, distinct, negation_places, points_back
 
 MIN_COVERAGE = 0.6
 MIN_NEAREST_COVERAGE = 0.5
 MIN_NAMED_COVERAGE = 0.25
-MAX_PLACE_SENTENCES = 2
 _QUESTION_WEIGHT = 0.5
 _EXTRA_SENTENCE_COST = 0.07
 _MISSING_COST = 0.3
@@ -90,6 +89,7 @@ class _Sentence:
     start: int
     end: int
     terms: TermSet
+    points_back: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,16 +201,19 @@ class Evidence:
         return max(score, 0.01 * coverage)
 
     def _windows(self, terms: Sequence[Term], only: Collection[int] | None) -> Iterator[_Window]:
-        """Yield the windows whose first and last sentences both hold one of the terms."""
+        """Yield each sentence that holds a term, alone and, if it has a pronoun, with the one before it.
+
+        Without a pronoun, what stands in two sentences need not have to do with each other.
+        """
         for index, sentences in enumerate(self._sentences):
             if only is not None and self._sources[index].n not in only:
                 continue
             hits = [any(sentence.terms.holds(term) for term in terms) for sentence in sentences]
-            for first, hit in enumerate(hits):
+            for place, hit in enumerate(hits):
                 if hit:
-                    for last in range(first + 1, min(first + MAX_PLACE_SENTENCES, len(hits)) + 1):
-                        if hits[last - 1]:
-                            yield _Window(index, first, last)
+                    yield _Window(index, place, place + 1)
+                    if place and hits[place - 1] and sentences[place].points_back:
+                        yield _Window(index, place - 1, place + 1)
 
     def _window_terms(self, window: _Window) -> TermSet:
         sentences = self._sentences[window.source_index][window.first : window.last]
@@ -222,31 +225,32 @@ class Evidence:
     # ------------------------------------------------------------------------------------------ deciding
 
     def _supports(self, claim: Claim, window: _Window) -> bool:
-        held, context = self._window_terms(window), self._contexts[window.source_index]
-        head = self._heads[window.source_index]
+        held, head = self._window_terms(window), self._heads[window.source_index]
+        around = self._contexts[window.source_index]
         new = [term for term in claim.terms if not self._question.holds(term)]
         return (
-            all(
-                held.holds(term) or self._may_stand_elsewhere(claim, term, head, context)
-                for term in claim.terms
-            )
+            all(held.holds(term) or self._may_stand_elsewhere(claim, term, window) for term in claim.terms)
             and self._coverage(new, (held, head)) >= MIN_COVERAGE
-            and self._coverage(claim.terms, (held, context) if new else (held,)) >= MIN_COVERAGE
+            and self._coverage(claim.terms, (around if new else held,)) >= MIN_COVERAGE
             and self._answers(claim, window)
             and not self._is_denied(claim, window)
         )
 
-    def _may_stand_elsewhere(self, claim: Claim, term: Term, head: TermSet, context: TermSet) -> bool:
+    def _may_stand_elsewhere(self, claim: Claim, term: Term, window: _Window) -> bool:
         """Tell whether a term need not be in the quoted text.
 
-        Numbers and names must, unless the heading has the name or they were asked about and the passage has
-        them.
+        Numbers and names must, unless the heading has the name, or they were asked about, the quoted text
+        has a pronoun and the passage names them before it.
         """
         if not self._is_required(claim, term):
             return True
-        if term.kind is not Kind.NUMBER and head.holds(term):
+        source = self._sources[window.source_index]
+        if term.kind is not Kind.NUMBER and self._heads[window.source_index].holds(term):
             return True
-        return self._question.holds(term) and context.holds(term)
+        start, end = self._range(window)
+        if not self._question.holds(term) or not points_back(source.text[start:end]):
+            return False
+        return TermSet(content_terms(source.text[:start])).holds(term)
 
     def _is_required(self, claim: Claim, term: Term) -> bool:
         if term.kind in (Kind.NUMBER, Kind.IDENTIFIER) or term.acronym:
@@ -313,7 +317,8 @@ class Evidence:
 
 def _sentences(text: str) -> list[_Sentence]:
     return [
-        _Sentence(start, end, TermSet(content_terms(text[start:end]))) for start, end in split_sentences(text)
+        _Sentence(start, end, TermSet(content_terms(text[start:end])), points_back(text[start:end]))
+        for start, end in split_sentences(text)
     ]
 
 

@@ -10,24 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.core.sentences import split_sentences
-from app.core.words import Kind, Term, TermSet, content_terms
+from app.core.words import CJK_POINTING, POINTING, POSSESSIVE, Kind, Term, TermSet, content_terms
 
 MAX_ASKED_TERMS = 8
 MAX_ANSWER_NAMES = 4
 
-# Words that point at something said before, wherever they stand.
-_POINTING_WORDS = """
-    it they them he him she this these those there former latter ones
-    er ihn ihm ihnen dies dieser dieses diesen diesem davon dafür damit darin dazu darüber dort
-    il elle ils elles lui eux cela ça celui-ci celle-ci y
-    él ella ellos ellas esto eso este ese aquello allí
-"""
-_POSSESSIVE_WORDS = (
-    "its their his her hers theirs dessen deren sein seine seinen seiner ihre ihren su sus leur leurs"
-)
-_POINTING = frozenset(_POINTING_WORDS.split())
-_POSSESSIVE = frozenset(_POSSESSIVE_WORDS.split())
-_CJK_POINTING = re.compile("它|他们|她们|他|她|这个|那个|这些|那些|其|该|それ|その|これ|この|彼")
 _CJK_ELLIPTIC = re.compile("^(?:那|那么|还有|以及)|呢[?？]?$|^では|^それで|は[?？]$")
 
 # "That" points back only after a verb or preposition and before the end or a verb: "when was that?".
@@ -102,7 +89,7 @@ def needs_context(question: str) -> bool:
     terms = content_terms(text)
     if not terms or _MORE.match(text) or _ELLIPTIC_START.match(text):
         return True
-    if _CJK_POINTING.search(text) or _CJK_ELLIPTIC.search(text) or _THAT.search(text):
+    if CJK_POINTING.search(text) or _CJK_ELLIPTIC.search(text) or _THAT.search(text):
         return True
     return _points_back(_EMPTY_THERE.sub(" ", _THE_DOCUMENTS.sub(" ", _EMPTY_IT.sub(" ", text))))
 
@@ -112,9 +99,9 @@ def _points_back(text: str) -> bool:
     for match in re.finditer(r"[^\W\d_]+(?:-ci)?", text):
         word = match[0].casefold()
         before = content_terms(text[: match.start()])
-        if word in _POSSESSIVE and len(before) < 2 and not _named(before, text):
+        if word in POSSESSIVE and len(before) < 2 and not _named(before, text):
             return True
-        if word in _POINTING and not _named(before, text) and not _after_clause(text, match.start()):
+        if word in POINTING and not _named(before, text) and not _after_clause(text, match.start()):
             return True
     return False
 

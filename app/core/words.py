@@ -54,6 +54,19 @@ _SPANISH = """
     sí se
 """
 _STOPWORDS = frozenset(f"{_ENGLISH} {_GERMAN} {_FRENCH} {_SPANISH}".split())
+# Words that point at something said before, wherever they stand.
+_POINTING_WORDS = """
+    it they them he him she this these those there former latter ones
+    er ihn ihm ihnen dies dieser dieses diesen diesem davon dafür damit darin dazu darüber dort
+    il elle ils elles lui eux cela ça celui-ci celle-ci y
+    él ella ellos ellas esto eso este ese aquello allí
+"""
+_POSSESSIVE_WORDS = (
+    "its their his her hers theirs dessen deren sein seine seinen seiner ihre ihren su sus leur leurs"
+)
+POINTING = frozenset(_POINTING_WORDS.split())
+POSSESSIVE = frozenset(_POSSESSIVE_WORDS.split())
+CJK_POINTING = re.compile("它|他们|她们|他|她|这个|那个|这些|那些|其|该|それ|その|これ|この|彼")
 _DENYING = """
     not no never none neither nor without cannot nicht kein keine keinen nie niemals ohne ne pas jamais sans
     nunca jamás sin ningún ninguna
@@ -172,6 +185,12 @@ def stem(word: str) -> str:
     if len(plain) > _MIN_STEM and plain[-1] == plain[-2] and plain[-1] not in "aeiou":
         plain = plain[:-1]
     return plain
+
+
+def points_back(text: str) -> bool:
+    """Tell whether a text has a pronoun, so that what it speaks of may stand before it."""
+    words = {match[0].casefold() for match in re.finditer(r"[^\W\d_]+", text)}
+    return not words.isdisjoint(POINTING | POSSESSIVE) or bool(CJK_POINTING.search(text))
 
 
 def negation_places(text: str) -> list[int]:

@@ -169,6 +169,45 @@ def test_names_that_were_asked_about_may_stand_in_the_heading() -> None:
     assert support.supported
 
 
+PLAGUE = Source(
+    1,
+    1,
+    0,
+    "In 1466 the plague reached Paris. Another plague killed 50,000 in Venice. Anna Berg wrote about it. "
+    "She lived in Rome, and her book appeared in 1480.",
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "question", "expected"),
+    [
+        ("The plague killed 50,000 people in Paris.", "How many people did the plague kill in Paris?", False),
+        ("The plague killed 50,000 in 1466.", "How many people did the plague kill in 1466?", False),
+        (
+            "The plague killed 50,000 people in Venice.",
+            "How many people did the plague kill in Venice?",
+            True,
+        ),
+        ("Anna Berg lived in Rome.", "Where did Anna Berg live?", True),  # "She lived in Rome"
+        ("Venice lived in Rome.", "Where did Anna Berg live?", False),
+    ],
+)
+def test_a_name_that_was_asked_about_counts_only_where_a_pronoun_means_it(
+    answer: str, question: str, expected: bool
+) -> None:
+    supports = attribute(answer, question, [PLAGUE]).supports
+    assert any(support.supported for support in supports) == expected
+
+
+def test_a_pronoun_may_mean_a_name_further_up() -> None:
+    source = Source(1, 1, 0, "Anna Berg was a painter. Many people came to the fair. She lived in Rome.")
+    question = "Where did Anna Berg live?"
+    (support,) = attribute("Anna Berg lived in Rome.", question, [source]).supports
+    assert (support.quote, support.supported) == ("She lived in Rome.", True)
+    later = Source(1, 1, 0, "She lived in Rome. Many people came to the fair. Anna Berg was a painter.")
+    assert not any(s.supported for s in attribute("Anna Berg lived in Rome.", question, [later]).supports)
+
+
 def test_a_short_answer_far_from_what_was_asked_is_not_supported() -> None:
     source = Source(1, 1, 0, "Anna likes tea. Tom likes rain. Eve likes snow. Ida has 42 days off.")
     result = attribute("42 days", "How long is the warranty?", [source])
