@@ -156,6 +156,7 @@ class MainWindow(QMainWindow):
         self.conversations.loaded.connect(self._on_conversations_loaded)
         self.chats.conversation_shown.connect(self._on_conversation_shown)
         self.chats.entry_changed.connect(self._on_entry_changed)
+        self.chats.busy_changed.connect(self._on_busy_changed)
         self.chat_pane.citation_opened.connect(self._on_citation_opened)
         self.chat_pane.link_activated.connect(self._on_link_activated)
         self.chat_pane.files_pasted.connect(self.intake.add_paths)
@@ -226,10 +227,6 @@ class MainWindow(QMainWindow):
             self.banner.say("error", words)
         elif change.state == "ready":
             self.banner.hide()
-        elif words:
-            self.toasts.show_notice(
-                Notice(severity="warning", code="", message=change.message, hint=change.hint)
-            )
 
     @Slot()
     def _on_conversations_loaded(self) -> None:
@@ -399,7 +396,19 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_notice(self, notice: Notice) -> None:
-        self.toasts.show_notice(notice)
+        if notice.message != self._told_in_place():
+            self.toasts.show_notice(notice)
+
+    @Slot(bool)
+    def _on_busy_changed(self, busy: bool) -> None:
+        if not busy and (told := self._told_in_place()):
+            self.toasts.dismiss(told)
+
+    def _told_in_place(self) -> str:
+        """Give the reason that the last answer shows for its failure; empty where it has none."""
+        model = self.chats.current.model
+        n_rows = model.rowCount()
+        return model.row(n_rows - 1).message.error_message if n_rows else ""
 
     # --- closing
 

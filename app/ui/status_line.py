@@ -21,6 +21,7 @@ class StatusLine(QFrame):
         """Follow the session's events."""
         super().__init__(parent)
         set_role(self, "status")
+        self._library: LibraryStatus | None = None
         self._work = self._label()
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
@@ -61,6 +62,7 @@ class StatusLine(QFrame):
     @Slot(object)
     def show_library(self, status: LibraryStatus) -> None:
         """Say how far reading is."""
+        self._library = status
         n_files = sum(status.counts.values())
         n_final = sum(status.counts.get(state, 0) for state in FINAL_STATES)
         busy = status.waiting > 0 and not status.paused
@@ -133,5 +135,8 @@ class StatusLine(QFrame):
 
     @Slot(object)
     def _on_worker_changed(self, change: WorkerChanged) -> None:
-        if change.message:
+        if change.state == "ready":
+            if self._library is not None:
+                self.show_library(self._library)
+        elif change.message:
             self._work.setText(change.message)

@@ -98,7 +98,7 @@ class ToastArea(QObject):
         self, notice: Notice, action: str = "", on_action: Callable[[], object] | None = None
     ) -> None:
         """Show a notice; the same words are not shown twice at a time."""
-        if any(toast.notice == notice for toast in self._toasts):
+        if any(toast.notice.message == notice.message for toast in self._toasts):
             return
         while len(self._toasts) >= _MAX_SHOWN:
             self._toasts[0].close()
@@ -109,6 +109,12 @@ class ToastArea(QObject):
         toast.show()
         self._place()
         announce(self._over, toast.words.text(), urgent=notice.severity == "error")
+
+    def dismiss(self, message: str) -> None:
+        """Take away what says this, because it is told in a better place now."""
+        for toast in self.toasts:
+            if toast.notice.message == message:
+                toast.close()
 
     def undo(self, words: str, on_undo: Callable[[], object]) -> None:
         """Say what was done and offer to undo it."""

@@ -438,7 +438,7 @@ async def test_what_happens_behind_is_told(window: MainWindow, host: FakeSession
     host.connect_now()
     assert window.banner.isHidden()
     host.deliver(WorkerChanged(kind="inference", state="restarting", message="The model's process ended."))
-    assert "The model's process ended." in window.toasts.toasts[0].words.text()
+    assert window.status_line.work_words == "The model's process ended."
     host.deliver(
         WorkerChanged(kind="inference", state="failed", message="It does not start.", hint="Restart.")
     )
@@ -552,3 +552,17 @@ async def test_a_typed_draft_is_not_replaced_by_the_last_conversation(
     await tasks.close()
     window._save_timer.stop()
     window.deleteLater()
+
+
+async def test_what_an_answer_tells_is_not_told_twice(window: MainWindow, host: FakeSession) -> None:
+    died = WorkerError("worker.died", "The model's process ended.", "Try again.")
+    gate = asyncio.Event()
+    host.script(Ask, [gate, died])
+    window.chats.ask("How long?")
+    host.deliver(Notice(severity="warning", code="worker.died", message="The model's process ended."))
+    assert len(window.toasts.toasts) == 1
+    gate.set()
+    await until(lambda: window.chats.current.live is None)
+    assert not window.toasts.toasts
+    host.deliver(Notice(severity="warning", code="worker.died", message="The model's process ended."))
+    assert not window.toasts.toasts

@@ -111,12 +111,12 @@ class EmptyState(QWidget):
             return
         self._title.setText(self.tr("What do you want to know?"))
         where = (
-            self.tr("One document is in your library.")
+            self.tr("One file is in your library.")
             if n_files == 1
-            else self.tr("{0} documents are in your library.").format(self.locale().toString(n_files))
+            else self.tr("{0} files are in your library.").format(self.locale().toString(n_files))
         )
         self._words.setText(
-            f"{where} " + self.tr("Click a number in an answer to see its words on the page.")
+            f"{where}\n" + self.tr("Click a number in an answer to see its words on the page.")
         )
 
     def suggest_questions(self, questions: tuple[str, ...]) -> None:

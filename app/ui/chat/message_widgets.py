@@ -134,13 +134,15 @@ class AnswerWidget(MessageWidget):
         self._row = row
         message = row.message
         # Citations come with the complete answer; a mark that the model just wrote is not checked yet.
-        self.text.set_markdown(message.text, message.citations, message.unsupported)
+        # Of general knowledge nothing is claimed to stand in a document: its badge says so once.
+        unsupported = () if message.kind == "general" else message.unsupported
+        self.text.set_markdown(message.text, message.citations, unsupported)
         self.text.setVisible(bool(message.text))
         is_open = message.state == "streaming"
         self._show_kind(message)
         self._show_phase(row.phase if is_open else None)
         self._show_outcome(message)
-        self._show_legend(bool(message.unsupported) and not is_open)
+        self._show_legend(bool(unsupported) and not is_open)
         self._show_sources(message)
         self._show_footer(message, visible=not is_open)
         self._order()

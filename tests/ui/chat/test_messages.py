@@ -125,6 +125,8 @@ def test_an_answer_that_is_not_in_the_documents_offers_general_knowledge(
 def test_general_knowledge_is_marked_as_such(answers: AnswerWidget) -> None:
     assert "General knowledge — not from your documents" in show(answers, answer(0, kind="general"))
     assert "General knowledge" not in show(answers, answer(0))
+    assert "Underlined" in show(answers, answer(0, unsupported=((0, 3),)))
+    assert "Underlined" not in show(answers, answer(0, kind="general", unsupported=((0, 3),)))
 
 
 @pytest.mark.parametrize(
