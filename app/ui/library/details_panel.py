@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -108,7 +109,8 @@ class DetailsPanel(QFrame):
             return
         self._path.set_full_text(file.path)
         set_role(self.state, _BADGES.get(state_role(file.state), "muted"))
-        self.state.setText(state_words(file))  # after its look, or its size would lack the look's padding
+        QApplication.sendEvent(self.state, QEvent(QEvent.Type.StyleChange))  # a label learns its padding so
+        self.state.setText(state_words(file))
         self.extent.setText(extent_words(file))
         words = " ".join(part for part in (file.reason, file.hint) if part)
         self.reason.setText(words)
@@ -155,6 +157,7 @@ class DetailsPanel(QFrame):
         self.reason.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.preview.setReadOnly(True)
         self.preview.document().setDocumentMargin(0)
+        self.preview.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.preview.setFixedHeight(_PREVIEW_HEIGHT)
         self.preview.setAccessibleName(self.tr("Beginning of the text as it was read"))
         self.preview.setTextInteractionFlags(
