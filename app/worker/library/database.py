@@ -57,6 +57,8 @@ class Database:
             _refuse_newer(_version_in_file(path), len(migrations))
             self._writer = self._connect()
             try:
+                # Both are kept in the file; asked for again they would need a moment without any other user.
+                self._writer.execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL")
                 self._migrate(migrations, backups_dir)
             except BaseException:
                 self.close()
@@ -139,7 +141,6 @@ class Database:
             self._connections.append(connection)
         connection.set_busy_timeout(_WRITE_WAIT_MS)
         connection.execute(
-            "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
             "PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA cache_size=-16384;"
             "PRAGMA temp_store=MEMORY"
         )

@@ -22,7 +22,11 @@ _REFRESH_BATCH = 200
 
 
 class Housekeeper:
-    """Works wishes off at a low priority."""
+    """Works wishes off at a low priority.
+
+    Attributes:
+        content_lock: held while stored content and its location do not agree yet.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Housekeeper:
         self._database, self._files, self._documents = database, files, documents
         self._files_dir = files_dir
         self._reading, self._requeued, self._changed = reading, requeued, changed
+        self.content_lock = threading.RLock()
         self._condition = threading.Condition()
         self._purge_wanted = True
         self._purging = False
@@ -143,11 +148,12 @@ class Housekeeper:
         """Delete stored content that no location names any more."""
         if not self._files_dir.is_dir():
             return
-        rows = self._database.rows("SELECT path FROM locations WHERE origin = 'content'")
-        named = {os.path.basename(row[0]) for row in rows}  # noqa: PTH119  # bytes
-        for path in self._files_dir.iterdir():
-            if os.fsencode(path.name) not in named and path.suffix != ".tmp":
-                path.unlink(missing_ok=True)
+        with self.content_lock:
+            rows = self._database.rows("SELECT path FROM locations WHERE origin = 'content'")
+            named = {os.path.basename(row[0]) for row in rows}  # noqa: PTH119  # bytes
+            for path in self._files_dir.iterdir():
+                if os.fsencode(path.name) not in named:
+                    path.unlink(missing_ok=True)
 
     def _refresh_if_wanted(self) -> None:
         with self._condition:

@@ -70,27 +70,28 @@ class FileOperations:
         """Store pasted content and queue it; see AddContent."""
         name = request.name.replace("/", "_").replace("\\", "_").replace("\0", "_")[:_MAX_NAME_CHARS]
         collection_id = self._library.collections.named(request.collection)
-        with translated():
-            path, _ = write_content(self._library.paths.files_dir, job.payload)
-            stat = path.stat()
-        new = NewFile(
-            os.fsencode(path),
-            os.fsencode(name or "Pasted text.txt"),
-            stat.st_size,
-            stat.st_mtime_ns,
-            "content",
-        )
         waiter = self._library.waiters.begin(job, wait=False)
-        with self._database.write() as connection:
-            known = self._files.find(collection_id, new.path)
-            location_id = known or self._files.add(connection, collection_id, new)
-        if known:
-            self._library.waiters.registered(waiter, [], [location_id])
-        else:
-            self._library.waiters.registered(waiter, [location_id], [])
-            self._library.files_queued([location_id])
+        try:
+            location_id, is_new = self._store_content(name or "Pasted text.txt", job.payload, collection_id)
+        except Exception as error:
+            self._library.waiters.fail(waiter, error)
+            return LATER
+        new, known = ([location_id], []) if is_new else ([], [location_id])
+        self._library.waiters.registered(waiter, new, known)
+        if is_new:
+            self._library.files_queued(new)
         self._library.waiters.answer_now(waiter)
         return LATER
+
+    def _store_content(self, name: str, content: bytes, collection_id: int) -> tuple[int, bool]:
+        """Write content and its location; give the location and whether it is new."""
+        with self._library.housekeeper.content_lock, translated():
+            path, _ = write_content(self._library.paths.files_dir, content)
+            stat = path.stat()
+            file = NewFile(os.fsencode(path), os.fsencode(name), stat.st_size, stat.st_mtime_ns, "content")
+            with self._database.write() as connection:
+                known = self._files.find(collection_id, file.path)
+                return known or self._files.add(connection, collection_id, file), known is None
 
     def list_files(self, request: ListFiles, _job: Job) -> FileList:
         """Give one page of files."""
