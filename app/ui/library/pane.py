@@ -17,18 +17,19 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.errors import AppError
-from app.protocol.library import Collection, FileEntry, LibraryStatus
+from app.protocol.library import FileEntry, LibraryStatus
 from app.ui.elements.banner import Banner
 from app.ui.elements.buttons import tool_button
 from app.ui.elements.elided_label import ElidedLabel
 from app.ui.elements.message_card import MessageCard
 from app.ui.elements.system_opener import Opener, SystemOpener
 from app.ui.icons import bind_icon
+from app.ui.library.collection_actions import CollectionActions
 from app.ui.library.collection_model import FilesDropped, PathsDropped
 from app.ui.library.collection_panel import CollectionPanel
 from app.ui.library.controller import LibraryController, Undo, is_kept_inside
 from app.ui.library.details_panel import DetailsPanel
-from app.ui.library.dialogs import Check, QtQuestions, Questions
+from app.ui.library.dialogs import QtQuestions, Questions
 from app.ui.library.file_list import FileList
 from app.ui.library.file_model import FileFilter
 from app.ui.library.file_words import RETRYABLE, WORKING
@@ -77,11 +78,11 @@ class LibraryPane(QFrame):
         self._opener = opener or SystemOpener()
         self._questions = questions or QtQuestions(self)
         self._undo: Undo | None = None
-        self._created: int | None = None  # a collection to be chosen as soon as it is listed
         self._is_arranged_by_user = False
         self.controller = LibraryController(session, tasks, self)
         self.files = FileList(self.controller.files, theme, self)
         self.collections = CollectionPanel(self.controller.collections, theme, self)
+        CollectionActions(self.collections, self.controller, self._questions, tasks, self)
         self.filter_bar = FilterBar(theme, self)
         self.details = DetailsPanel(theme, self)
         self.ingestion = IngestionBar(theme, self)
@@ -312,61 +313,8 @@ class LibraryPane(QFrame):
         self.controller.add_paths(drop.paths, drop.collection.name)
 
     @Slot()
-    def _on_create_collection(self) -> None:
-        async def check(name: str) -> str:
-            try:
-                created = await self.controller.create_collection(name)
-            except AppError as error:
-                return f"{error.user_message} {error.hint}".strip()
-            self._created = created.id
-            self._choose_created()  # it may be listed already
-            return ""
-
-        title, label = self.tr("New collection"), self.tr("Name of the collection")
-        self._tasks.spawn(self._name(title, label, "", check), "library.create_collection")
-
-    @Slot(object)
-    def _on_rename_collection(self, collection: Collection) -> None:
-        async def check(name: str) -> str:
-            try:
-                await self.controller.rename_collection(collection, name)
-            except AppError as error:
-                return f"{error.user_message} {error.hint}".strip()
-            return ""
-
-        title, label = self.tr("Rename collection"), self.tr("New name")
-        self._tasks.spawn(self._name(title, label, collection.name, check), "library.rename_collection")
-
-    async def _name(self, title: str, label: str, initial: str, check: Check) -> None:
-        await self._questions.name(title, label, initial, check)
-
-    @Slot(object)
-    def _on_delete_collection(self, collection: Collection) -> None:
-        self._tasks.spawn(self._delete_collection(collection), "library.ask_delete")
-
-    async def _delete_collection(self, collection: Collection) -> None:
-        files = self.tr("1 file leaves") if collection.n_files == 1 else self.tr("{n} files leave")
-        text = self.tr("{files} the library. Nothing is deleted from the disk, and you can undo this.")
-        text = text.replace("{files}", files.replace("{n}", f"{collection.n_files:,}"))
-        is_default = collection.id == self.controller.collections.collections[0].id
-        if is_default:
-            title = self.tr("Remove all files of “{name}”?").replace("{name}", collection.name)
-            action = self.tr("Remove all")
-        else:
-            title = self.tr("Delete the collection “{name}”?").replace("{name}", collection.name)
-            action = self.tr("Delete")
-        if await self._questions.confirm(title, text, action):
-            self.controller.delete_collection(collection)
-
-    @Slot()
     def _on_collections_changed(self) -> None:
-        self._choose_created()
         self._arrange()
-
-    def _choose_created(self) -> None:
-        if self._created is not None and self.controller.collections.by_id(self._created):
-            self.collections.choose(self._created)
-            self._created = None
 
     # --- more
 
@@ -490,9 +438,6 @@ class LibraryPane(QFrame):
         details.menu_requested.connect(self._on_details_menu)
         details.preview_requested.connect(controller.preview)
         self.collections.chosen.connect(self._on_filter_changed)
-        self.collections.create_requested.connect(self._on_create_collection)
-        self.collections.rename_requested.connect(self._on_rename_collection)
-        self.collections.delete_requested.connect(self._on_delete_collection)
         self.filter_bar.changed.connect(self._on_filter_changed)
         self.ingestion.pause_requested.connect(self._on_pause_requested)
         self.add_files_button.clicked.connect(self._on_add_files)

@@ -1,7 +1,7 @@
 """The viewer pane: a document, the citation that led to it, and the controls."""
 
-from PySide6.QtCore import QMargins, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtCore import QMargins, QTimer, Signal, Slot
+from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QFrame, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
@@ -22,6 +22,7 @@ from app.ui.viewer.find_bar import FindBar
 from app.ui.viewer.marks import Range
 from app.ui.viewer.page_images import PageImages
 from app.ui.viewer.pages_view import PagesView
+from app.ui.viewer.shortcuts import ViewerShortcuts
 from app.ui.viewer.text_view import TextView
 from app.ui.viewer.toolbar import ViewerToolbar
 from app.ui.viewer.zoom import Fit
@@ -70,7 +71,7 @@ class ViewerPane(QFrame):
         self._opening_timer = QTimer(self, singleShot=True, interval=_OPENING_DELAY_MS)
         self._lay_out()
         self._connect()
-        self._add_shortcuts()
+        ViewerShortcuts(self, self)
         self._show_nothing()
 
     # --- what the window calls
@@ -216,7 +217,8 @@ class ViewerPane(QFrame):
             self.open_citation(self._citations, index)
 
     @Slot(int)
-    def _on_page_step(self, direction: int) -> None:
+    def step_page(self, direction: int) -> None:
+        """Go to the next (1) or the previous (-1) page."""
         self._view.go_to_page(self._view.page + direction)
 
     @Slot(int)
@@ -244,11 +246,13 @@ class ViewerPane(QFrame):
         self._view.set_zoom(zoom)
 
     @Slot(int)
-    def _on_zoom_step(self, steps: int) -> None:
+    def step_zoom(self, steps: int) -> None:
+        """Zoom in (positive) or out by steps."""
         self._view.step_zoom(steps)
 
     @Slot(object)
-    def _on_fit_requested(self, fit: Fit) -> None:
+    def set_fit(self, fit: Fit) -> None:
+        """Let the zoom follow the view's size; text goes back to its own size."""
         if isinstance(self._view, PagesView):
             self._view.set_fit(fit)
         else:
@@ -396,9 +400,14 @@ class ViewerPane(QFrame):
             self.banner.say("error", words.replace("{path}", info.path))
 
     @Slot()
-    def _on_find_requested(self) -> None:
+    def open_search(self) -> None:
+        """Open the find bar, if a document is open."""
         if self.reader.info is not None:
             self.find_bar.open()
+
+    def step_match(self, direction: int) -> None:
+        """Look at the next (1) or the previous (-1) match."""
+        self.search.step(direction)
 
     @Slot()
     def _on_find_closed(self) -> None:
@@ -439,11 +448,11 @@ class ViewerPane(QFrame):
         images.page_failed.connect(self._on_page_failed)
         images.source_lost.connect(self._on_source_lost)
         toolbar.page_requested.connect(self._on_page_requested)
-        toolbar.page_step_requested.connect(self._on_page_step)
+        toolbar.page_step_requested.connect(self.step_page)
         toolbar.zoom_requested.connect(self._on_zoom_requested)
-        toolbar.zoom_step_requested.connect(self._on_zoom_step)
-        toolbar.fit_requested.connect(self._on_fit_requested)
-        toolbar.find_requested.connect(self._on_find_requested)
+        toolbar.zoom_step_requested.connect(self.step_zoom)
+        toolbar.fit_requested.connect(self.set_fit)
+        toolbar.find_requested.connect(self.open_search)
         toolbar.text_requested.connect(self._on_text_requested)
         toolbar.external_requested.connect(self._on_external_requested)
         toolbar.close_requested.connect(self.close_document)
@@ -457,62 +466,3 @@ class ViewerPane(QFrame):
             view.zoom_changed.connect(self._on_zoom_changed)
         self._session.connected.connect(self._on_connected)
         self._session.worker_changed.connect(self._on_worker_changed)
-
-    def _add_shortcuts(self) -> None:
-        for keys, act in (
-            (QKeySequence(QKeySequence.StandardKey.Find), self._on_find_requested),
-            (QKeySequence("F3"), self._on_next_match),
-            (QKeySequence("Shift+F3"), self._on_previous_match),
-            (QKeySequence("Ctrl++"), self._on_zoom_in),
-            (QKeySequence("Ctrl+="), self._on_zoom_in),
-            (QKeySequence("Ctrl+-"), self._on_zoom_out),
-            (QKeySequence("Ctrl+0"), self._on_fit_width),
-            (QKeySequence("Ctrl+9"), self._on_fit_page),
-            (QKeySequence("Ctrl+PgUp"), self._on_previous_page),
-            (QKeySequence("Ctrl+PgDown"), self._on_next_page),
-            (QKeySequence("Alt+Left"), self._on_previous_citation),
-            (QKeySequence("Alt+Right"), self._on_next_citation),
-        ):
-            shortcut = QShortcut(keys, self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(act)
-
-    @Slot()
-    def _on_next_match(self) -> None:
-        self.search.step(1)
-
-    @Slot()
-    def _on_previous_match(self) -> None:
-        self.search.step(-1)
-
-    @Slot()
-    def _on_zoom_in(self) -> None:
-        self._on_zoom_step(1)
-
-    @Slot()
-    def _on_zoom_out(self) -> None:
-        self._on_zoom_step(-1)
-
-    @Slot()
-    def _on_fit_width(self) -> None:
-        self._on_fit_requested(Fit.WIDTH)
-
-    @Slot()
-    def _on_fit_page(self) -> None:
-        self._on_fit_requested(Fit.PAGE)
-
-    @Slot()
-    def _on_previous_page(self) -> None:
-        self._on_page_step(-1)
-
-    @Slot()
-    def _on_next_page(self) -> None:
-        self._on_page_step(1)
-
-    @Slot()
-    def _on_previous_citation(self) -> None:
-        self.step_citation(-1)
-
-    @Slot()
-    def _on_next_citation(self) -> None:
-        self.step_citation(1)
