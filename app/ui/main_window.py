@@ -396,19 +396,22 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_notice(self, notice: Notice) -> None:
-        if notice.message != self._told_in_place():
+        if not notice.code or (notice.code, notice.hint) != self._told_in_place():
             self.toasts.show_notice(notice)
 
     @Slot(bool)
     def _on_busy_changed(self, busy: bool) -> None:
-        if not busy and (told := self._told_in_place()):
-            self.toasts.dismiss(told)
+        code, hint = self._told_in_place()
+        if code and not busy:
+            self.toasts.dismiss(code, hint)
 
-    def _told_in_place(self) -> str:
-        """Give the reason that the last answer shows for its failure; empty where it has none."""
+    def _told_in_place(self) -> tuple[str, str]:
+        """Give code and hint of the failure that the last answer shows; empty where it shows none."""
         model = self.chats.current.model
-        n_rows = model.rowCount()
-        return model.row(n_rows - 1).message.error_message if n_rows else ""
+        if not model.rowCount():
+            return "", ""
+        message = model.row(model.rowCount() - 1).message
+        return message.error_code, message.error_hint
 
     # --- closing
 

@@ -135,6 +135,8 @@ class StatusLine(QFrame):
 
     @Slot(object)
     def _on_worker_changed(self, change: WorkerChanged) -> None:
+        if change.kind == "inference" and change.state != "ready":
+            self._model.clear()
         if change.state == "ready":
             if self._library is not None:
                 self.show_library(self._library)

@@ -110,10 +110,10 @@ class ToastArea(QObject):
         self._place()
         announce(self._over, toast.words.text(), urgent=notice.severity == "error")
 
-    def dismiss(self, message: str) -> None:
-        """Take away what says this, because it is told in a better place now."""
+    def dismiss(self, code: str, hint: str) -> None:
+        """Take away what has this code and hint, because it is told in a better place now."""
         for toast in self.toasts:
-            if toast.notice.message == message:
+            if (toast.notice.code, toast.notice.hint) == (code, hint):
                 toast.close()
 
     def undo(self, words: str, on_undo: Callable[[], object]) -> None:

@@ -555,14 +555,17 @@ async def test_a_typed_draft_is_not_replaced_by_the_last_conversation(
 
 
 async def test_what_an_answer_tells_is_not_told_twice(window: MainWindow, host: FakeSession) -> None:
-    died = WorkerError("worker.died", "The model's process ended.", "Try again.")
+    died = WorkerError("worker.died", "It ended while writing an answer.", "Try again.")
+    notice = Notice(severity="warning", code="worker.died", message="It is started again.", hint="Try again.")
     gate = asyncio.Event()
     host.script(Ask, [gate, died])
     window.chats.ask("How long?")
-    host.deliver(Notice(severity="warning", code="worker.died", message="The model's process ended."))
+    host.deliver(notice)
     assert len(window.toasts.toasts) == 1
     gate.set()
     await until(lambda: window.chats.current.live is None)
     assert not window.toasts.toasts
-    host.deliver(Notice(severity="warning", code="worker.died", message="The model's process ended."))
+    host.deliver(notice)
     assert not window.toasts.toasts
+    host.deliver(replace(notice, hint="Something else."))
+    assert len(window.toasts.toasts) == 1

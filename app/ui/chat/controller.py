@@ -155,8 +155,13 @@ class ChatController(QObject):
         if self._current.live is not None:
             self._current.live.stop()
 
-    def retry(self, message_id: str, *, use_documents: bool = True) -> None:
-        """Ask the question of an answer again; one that was never stored is taken away first."""
+    def retry(self, message_id: str, *, use_documents: bool | None = None) -> None:
+        """Ask the question of an answer again; one that was never stored is taken away first.
+
+        Args:
+            message_id: of the answer.
+            use_documents: False for general knowledge; None for what the answer was made from.
+        """
         model = self._current.model
         number = model.find(message_id)
         if number is None or self._current.live is not None:
@@ -165,6 +170,8 @@ class ChatController(QObject):
         if message_id.startswith(PROVISIONAL) and row.message.parent_id:
             model.remove(message_id)
             model.remove(row.message.parent_id)
+        if use_documents is None:
+            use_documents = row.message.kind != "general"
         if row.question:
             self.ask(row.question, use_documents=use_documents)
 

@@ -57,6 +57,7 @@ class LiveAnswer(QObject):
             text="",
             created_at=now,
             state="streaming",
+            kind="" if request.use_documents else "general",
         )
         model.append(
             ChatMessage(

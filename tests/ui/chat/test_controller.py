@@ -173,6 +173,14 @@ async def test_retry_asks_the_same_question_again(chats: ChatController, session
     assert session.sent(Ask)[2].conversation_id == "c1"
     chats.retry("nothing")
     assert len(session.sent(Ask)) == 3
+    general = replace(WHOLE, kind="general")
+    session.script(Ask, [STARTED, replace(DONE, answer=general)])
+    chats.ask("And in general?", use_documents=False)
+    assert last(chats).message.kind == "general"
+    await until(lambda: chats.current.live is None)
+    chats.retry("a1")
+    await until(lambda: chats.current.live is None)
+    assert not session.sent(Ask)[-1].use_documents
 
 
 async def test_a_stored_conversation_opens_with_its_draft(
