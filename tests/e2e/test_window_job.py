@@ -1,4 +1,4 @@
-"""The main job on the real window: drop a document, ask, click the citation; alone and with the command line."""
+"""The main job on the real window: drop a document, ask, click the citation; also beside the command line."""
 
 import json
 import os

@@ -36,6 +36,7 @@ async def test_without_a_host_the_window_says_so_and_closes(
     running = asyncio.ensure_future(program.run())
     await until(lambda: program.window.banner.isVisible())
     assert program.window.banner.text == "It does not start. Look at the log."
+    await until(lambda: program.stalls.figures()["n_beats"] > 0)
     program.window.close()
     await running
     timings = json.loads((tmp_path / "timings.json").read_text())
