@@ -95,8 +95,20 @@ def attribute(answer: str, question: str, sources: Sequence[Source]) -> Attribut
     """
     clean, marks = without_marks(answer.strip())
     clean = clean.rstrip()
-    code = code_ranges(clean)
     evidence = Evidence(sources, question)
+    builder = _build(clean, marks, evidence, question, None)
+    if builder.unsupported and not builder.supports:
+        # A reader whose model went astray still gets to the words that the gate let the question through for.
+        place = evidence.nearest(claim_of(question, question), frozenset(source.n for source in sources))
+        builder = _build(clean, marks, evidence, question, place)
+    return Attribution("".join(builder.pieces), tuple(builder.supports), tuple(builder.unsupported))
+
+
+def _build(
+    clean: str, marks: Sequence[Mark], evidence: Evidence, question: str, fallback: Place | None
+) -> _Builder:
+    """Attribute each sentence; the first one without any place gets the fallback, as not verified."""
+    code = code_ranges(clean)
     builder = _Builder()
     position = n_claims = 0
     for start, end in split_sentences(clean):
@@ -109,9 +121,11 @@ def attribute(answer: str, question: str, sources: Sequence[Source]) -> Attribut
         n_claims += 1
         named = [n for mark in marks if _belongs(mark, clean, start, end) for n in mark.numbers]
         places, supported = _places(evidence, claim_of(sentence, question), named)
+        if not places and fallback is not None:
+            places, fallback = [fallback], None
         builder.add_claim(sentence, places, supported=supported)
     builder.add(clean[position:])
-    return Attribution("".join(builder.pieces), tuple(builder.supports), tuple(builder.unsupported))
+    return builder
 
 
 def _places(evidence: Evidence, claim: Claim, named: Iterable[int]) -> tuple[Sequence[Place], bool]:

@@ -282,6 +282,22 @@ PIECES = (
     "Marie Curie X200 pump warranty 24 months 1867 not [1] [2] born, in and Warsaw. 巴黎 首都。 - ** `x` "
     "``` \n : ; 3.5"
 )
+
+
+def test_an_answer_gone_astray_still_points_to_the_place_nearest_to_the_question() -> None:
+    text = "Mail is in /var. The encrypted passwords of all users stand in /etc/shadow."
+    result = attribute(
+        "It is the telephone directory.",
+        "Which file holds the encrypted passwords of users?",
+        [Source(4, 1, 0, text)],
+    )
+    (support,) = result.supports
+    assert not support.supported
+    assert "/etc/shadow" in support.quote
+    assert result.text == "It is the telephone directory [4]."
+    assert result.unsupported == ((0, len(result.text)),)
+
+
 WORDS = st.sampled_from(PIECES.split(" "))
 TEXTS = st.lists(WORDS, max_size=40).map(" ".join)
 
