@@ -281,14 +281,22 @@ class FileStore:
         ids = [int(row[0]) for row in rows]
         return self.sources(ids)
 
-    def paths_of(self, document_ids: Collection[int]) -> dict[int, str]:
-        """Give the path to show of each document: its earliest location whose file is still there."""
+    def paths_of(
+        self, document_ids: Collection[int], collection_ids: Collection[int] | None
+    ) -> dict[int, str]:
+        """Give the path to show of each document: its earliest in these collections that is still there."""
+        condition = "l.collection_id IS NOT NULL"
+        arguments = [json.dumps(list(document_ids))]
+        if collection_ids is not None:
+            condition = "l.collection_id IN (SELECT value FROM json_each(?))"
+            arguments.append(json.dumps(list(collection_ids)))
         rows = self._database.rows(
-            "SELECT document_id, path FROM locations"
-            " WHERE document_id IN (SELECT value FROM json_each(?)) ORDER BY state = 'missing' DESC, id DESC",
-            (json.dumps(list(document_ids)),),
+            "SELECT l.document_id, l.path FROM locations l"  # noqa: S608
+            f" WHERE l.document_id IN (SELECT value FROM json_each(?)) AND {condition}"
+            " ORDER BY l.state = 'missing' DESC, l.id DESC",
+            arguments,
         )
-        return {int(row[0]): os.fsdecode(row[1]) for row in rows}
+        return {int(row[0]): os.fsdecode(row[1]) for row in rows}  # the last one of a document counts
 
     def name_of(self, location_id: int) -> str:
         """Give a location's name to show; empty where it is gone."""

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -206,5 +207,7 @@ def _look_at(source: Source) -> FileState | None:
         status = os.stat(source.path)  # noqa: PTH116  # bytes
     except OSError:
         return None if source.state == FileState.MISSING else FileState.MISSING
+    if not stat.S_ISREG(status.st_mode):
+        return None  # a pipe or folder, listed with its reason
     unchanged = (status.st_size, status.st_mtime_ns) == (source.size_bytes, source.mtime_ns)
     return None if unchanged and source.state != FileState.MISSING else FileState.QUEUED

@@ -152,9 +152,12 @@ class LibraryService:
     def _search(self, request: Search, _job: Job) -> SearchResult:
         library = self.open()
         started = time.monotonic()
-        document_ids = scope_of(library, request)
+        collection_ids = collections_of(library, request)
+        document_ids = library.catalogue.documents_in(collection_ids)
+        if request.document_ids:
+            document_ids &= frozenset(request.document_ids)
         outcome = library.engine.search(request.query, request.mode, request.limit, document_ids)
-        paths = library.files.paths_of({hit.passage.document_id for hit in outcome.hits})
+        paths = library.files.paths_of({hit.passage.document_id for hit in outcome.hits}, collection_ids)
         hits = tuple(
             Hit(
                 rank=rank,
@@ -215,22 +218,17 @@ class LibraryService:
         return check_library(self.open(), job)
 
 
-def scope_of(library: Library, request: Search) -> frozenset[int]:
-    """Give the documents that a search may use.
+def collections_of(library: Library, request: Search) -> frozenset[int] | None:
+    """Give the collections that a search may use; None for all.
 
     Raises:
         NotFoundError: `collection.not_found`.
     """
     if request.collections:
-        ids = [_collection_named(library, name) for name in request.collections]
-        documents = library.catalogue.documents_in(ids)
-    elif request.scope.kind == "none":
+        return frozenset(_collection_named(library, name) for name in request.collections)
+    if request.scope.kind == "none":
         return frozenset()
-    elif request.scope.kind == "some":
-        documents = library.catalogue.documents_in(request.scope.collection_ids)
-    else:
-        documents = library.catalogue.documents_in(None)
-    return documents & frozenset(request.document_ids) if request.document_ids else documents
+    return frozenset(request.scope.collection_ids) if request.scope.kind == "some" else None
 
 
 def _collection_named(library: Library, name: str) -> int:
