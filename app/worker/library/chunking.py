@@ -95,11 +95,11 @@ def _measure(
             if n_tokens <= limit:
                 yield start, end, n_tokens
             else:
-                yield from _split(text, start, end, counter, limit)
+                yield from _split(text, start, end, n_tokens, counter, limit)
 
 
 def _split(
-    text: str, start: int, end: int, counter: TokenCounter, limit: int
+    text: str, start: int, end: int, n_tokens: int, counter: TokenCounter, limit: int
 ) -> Iterator[tuple[int, int, int]]:
     begin = start
     for cut in counter.cuts(text[start:end], limit):
@@ -110,7 +110,8 @@ def _split(
         while piece_end > piece_start and text[piece_end - 1].isspace():
             piece_end -= 1
         if piece_start < piece_end:
-            yield piece_start, piece_end, limit
+            yield piece_start, piece_end, max(1, min(limit, n_tokens))
+        n_tokens -= limit
 
 
 def _pack(

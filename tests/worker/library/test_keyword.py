@@ -1,0 +1,99 @@
+"""Keyword search: folding, stemming, scripts without spaces, queries that mean no syntax, common terms."""
+
+import threading
+
+import pytest
+
+from app.worker.library.chunking import Chunk
+from app.worker.library.database import Database
+from app.worker.library.document_store import DocumentStore, NewDocument
+from app.worker.library.keyword import (
+    Stemmer,
+    Term,
+    WeighedTerm,
+    index_text,
+    search_keywords,
+    weigh,
+    without_common,
+)
+from app.worker.parser.result import Parsed
+
+
+def store(documents: DocumentStore, *texts: str) -> list[int]:
+    ids = []
+    for number, text in enumerate(texts):
+        parsed = Parsed(text, "text", "", "test")
+        new = NewDocument(bytes([number]) * 32, parsed, [Chunk(0, len(text), "", 1)], 0.0)
+        document_id = documents.store(new, threading.Event(), lambda *_: True)
+        assert document_id is not None
+        ids.append(document_id)
+    return ids
+
+
+def search(database: Database, question: str, only: set[int] | None = None) -> list[int]:
+    reader = database.reader()
+    found = search_keywords(reader, Stemmer(reader).terms(question), 10, only)
+    return [chunk >> 20 for chunk, _ in found]
+
+
+def test_words_are_found_in_every_form(database: Database, documents: DocumentStore) -> None:
+    first, second = store(documents, "Die Prüfung der Ventile im Café", "pumps were running dry")
+    assert search(database, "prufung cafe") == [first]
+    assert search(database, "PUMP") == [second]
+    assert search(database, "run") == [second]
+    assert search(database, "run", {first}) == []
+    assert search(database, "run", set()) == []
+    assert search(database, "nothing of this") == []
+
+
+@pytest.mark.parametrize("question", ["防守", "黑豹队的防守", "黑", "队"])
+def test_chinese_is_found_by_pairs_and_by_single_characters(
+    database: Database, documents: DocumentStore, question: str
+) -> None:
+    first, _ = store(documents, "黑豹队的防守只丢了308分。", "天气很好，我们去公园。")
+    found = search(database, question)
+    # A character that begins no pair (the last of its run) is not found alone; here each begins one.
+    assert found == [first]
+
+
+def test_scripts_without_spaces_are_indexed_by_pairs() -> None:
+    assert index_text("Die 黑豹队 spielt").split() == ["Die", "黑豹", "豹队", "spielt"]
+    assert index_text("車").split() == ["車"]
+    assert index_text("plain text") == "plain text"
+
+
+def test_grammatical_words_are_left_out_unless_alone(database: Database) -> None:
+    stemmer = Stemmer(database.reader())
+    assert [term.word for term in stemmer.terms("What is the warranty of the pump, the PUMP?")] == [
+        "warranty",
+        "pump",
+    ]
+    assert [term.word for term in stemmer.terms("Who was that?")] == ["Who", "was", "that"]
+    assert stemmer.terms("?!") == []
+    assert len(stemmer.terms(" ".join(f"word{i}" for i in range(500)))) == 64
+
+
+@pytest.mark.parametrize("question", ['"', 'a" OR "b', "x* NEAR(y)", "-z", "col:x", "\x00", "^"])
+def test_no_question_is_syntax(database: Database, documents: DocumentStore, question: str) -> None:
+    store(documents, "some text")
+    assert search(database, question) == []
+
+
+def test_terms_are_counted_and_common_ones_dropped_in_large_libraries(
+    database: Database, documents: DocumentStore
+) -> None:
+    store(documents, "pump valve", "pump gauge", "pump 黑豹")
+    reader = database.reader()
+    weighed = weigh(reader, Stemmer(reader).terms("pump gauge 黑 missing"))
+    assert [item.n_chunks for item in weighed] == [3, 1, 1, 0]
+
+    def terms(*counts: int) -> list[WeighedTerm]:
+        return [WeighedTerm(Term(str(count), str(count)), count) for count in counts]
+
+    many = terms(60_000, 40, 900)
+    assert without_common(many, 100_000) == many[1:]
+    assert without_common(many, 20_000) == many
+    few = terms(60_000, 70_000, 900)
+    assert without_common(few, 100_000) == few
+    absent = terms(60_000, 900, 0)
+    assert without_common(absent, 100_000) == absent
