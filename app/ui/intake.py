@@ -34,7 +34,7 @@ def intake_of(mime: QMimeData) -> Intake:
     paths = local_paths(mime)
     n_urls = len(mime.urls())
     if paths:
-        return Intake(tuple(paths), "", n_urls - len(paths))
+        return Intake(tuple(paths), "", max(0, n_urls - len(paths)))
     if n_urls and not mime.hasText():
         return Intake(n_refused=n_urls)
     text = mime.text() if mime.hasText() else ""
@@ -46,10 +46,16 @@ def intake_of(mime: QMimeData) -> Intake:
 def local_paths(mime: QMimeData) -> list[str]:
     """Give the absolute paths of local files in a drop or the clipboard; other hosts' are left out."""
     paths = []
-    for url in mime.urls():
+    for url in mime.urls() or _file_addresses(mime.text()):
         if url.isLocalFile() and not url.host() and (path := url.toLocalFile()) and not _is_unc(path):
             paths.append(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
     return paths
+
+
+def _file_addresses(text: str) -> list[QUrl]:
+    """Give the addresses in a text that is nothing but `file:` addresses; some programs copy so."""
+    lines = text[:MAX_TEXT_CHARACTERS].split()
+    return [QUrl(line) for line in lines] if lines and all(line.startswith("file:") for line in lines) else []
 
 
 def _is_unc(path: str) -> bool:

@@ -24,7 +24,14 @@ from app.core.errors import AppError
 from app.protocol.chat import Citation, ConversationEntry
 from app.protocol.library import GetLibraryStatus
 from app.protocol.models import ListModels
-from app.protocol.system import GetHostStatus, Notice, Shutdown, WorkerChanged
+from app.protocol.system import (
+    GetHostStatus,
+    GetSettings,
+    Notice,
+    Shutdown,
+    UpdateSettings,
+    WorkerChanged,
+)
 from app.ui.chat.controller import ChatController, OpenConversation
 from app.ui.chat.pane import ChatPane
 from app.ui.chat.rich_text import is_openable
@@ -41,7 +48,7 @@ from app.ui.right_area import RightArea
 from app.ui.session import Session
 from app.ui.status_line import StatusLine
 from app.ui.tasks import TaskSpawner
-from app.ui.theme import Theme
+from app.ui.theme import SETTINGS, Theme
 from app.ui.toasts import ToastArea
 from app.ui.viewer.pane import ViewerPane
 from app.ui.window_actions import THEME_MARK, Command, WindowActions
@@ -215,6 +222,13 @@ class MainWindow(QMainWindow):
         self.status_line.show_library(status)
         self.chat_pane.show_library_status(status)
         self.status_line.show_models(await self._session.call(ListModels()))
+        settings = await self._session.call(GetSettings())
+        theme = settings.values.get("theme")
+        if theme in SETTINGS and theme != self._theme.setting:
+            self._theme.set_setting(
+                theme
+            )  # window.json only spares the first picture from being the other one
+            self.actions_.show_theme(theme)
 
     @Slot(str)
     def _on_disconnected(self, words: str) -> None:
@@ -380,6 +394,7 @@ class MainWindow(QMainWindow):
         """Use another theme and remember it."""
         self._theme.set_setting(setting)
         self._save_timer.start()
+        self._tasks.spawn(self._session.call(UpdateSettings(values={"theme": setting})), "store theme")
 
     def _show_shortcuts(self) -> None:
         rows = self.actions_.shortcut_rows()

@@ -84,7 +84,7 @@ class WindowActions:
     def _add_theme_menu(self) -> None:
         menu = self.menu.addMenu(_tr("Theme"))
         bind_icon(menu.menuAction(), "theme", self._theme)
-        group = QActionGroup(menu)
+        group = self._theme_group = QActionGroup(menu)
         words = {"system": _tr("As the system"), "light": _tr("Light"), "dark": _tr("Dark")}
         for setting in SETTINGS:
             action = QAction(words[setting], group)
@@ -93,6 +93,11 @@ class WindowActions:
             action.setData(setting)
             menu.addAction(action)
         group.triggered.connect(self._on_theme_triggered)
+
+    def show_theme(self, setting: str) -> None:
+        """Tick the theme that is in force."""
+        for action in self._theme_group.actions():
+            action.setChecked(action.data() == setting)
 
     @Slot(QAction)
     def _on_theme_triggered(self, action: QAction) -> None:

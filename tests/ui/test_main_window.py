@@ -43,7 +43,17 @@ from app.protocol.library import (
     ListFiles,
 )
 from app.protocol.models import ListModels, ModelList
-from app.protocol.system import Empty, GetHostStatus, HostStatus, Notice, Shutdown, WorkerChanged
+from app.protocol.system import (
+    Empty,
+    GetHostStatus,
+    GetSettings,
+    HostStatus,
+    Notice,
+    SettingsBody,
+    Shutdown,
+    UpdateSettings,
+    WorkerChanged,
+)
 from app.ui.dialogs import CloseChoice
 from app.ui.elements.elided_label import ElidedLabel
 from app.ui.main_window import MainWindow, WindowParts
@@ -123,6 +133,8 @@ async def host(tmp_path: Path, qapp: QApplication) -> AsyncIterator[FakeSession]
         Shutdown: Empty(),
         AddPaths: AddResult(n_files=1),
         AddContent: AddResult(n_files=1),
+        GetSettings: SettingsBody(values={"theme": "light"}),
+        UpdateSettings: lambda request: SettingsBody(values=request.values),
         GetDocument: NotFoundError("document.not_found", "It is not in the library any more."),
     }.items():
         session.reply(request_type, reply)
@@ -569,3 +581,27 @@ async def test_what_an_answer_tells_is_not_told_twice(window: MainWindow, host: 
     assert not window.toasts.toasts
     host.deliver(replace(notice, hint="Something else."))
     assert len(window.toasts.toasts) == 1
+
+
+async def test_the_stored_theme_counts(window: MainWindow, host: FakeSession, theme: Theme) -> None:
+    await until(lambda: host.sent(GetSettings))
+    host.reply(GetSettings, SettingsBody(values={"theme": "dark"}))
+    host.connect_now()
+    await until(lambda: theme.palette is DARK)
+    window.choose_theme("system")
+    await until(lambda: host.sent(UpdateSettings))
+    assert host.sent(UpdateSettings)[0].values == {"theme": "system"}
+
+
+async def test_what_another_front_end_asked_appears(window: MainWindow, host: FakeSession) -> None:
+    await open_first(window)
+    before = window.chat_pane.messages.widget_at(1)
+    newer = replace(ENTRY, updated_at=2)
+    host.deliver(ConversationChanged(conversation=newer))
+    await until(lambda: len(host.sent(GetConversation)) == 2)
+    await asyncio.sleep(0.02)
+    assert window.chat_pane.messages.widget_at(1) is before  # nothing changed, nothing is made anew
+    more = (question(1), CITED, question(2, "And then?"))
+    host.reply(GetConversation, Conversation(entry=newer, messages=more))
+    host.deliver(ConversationChanged(conversation=replace(ENTRY, updated_at=3)))
+    await until(lambda: window.chats.current.model.rowCount() == 3)

@@ -61,6 +61,8 @@ def mime(text: str = "", urls: tuple[str, ...] = ()) -> QMimeData:
         (mime(urls=("file:///a", "https://example.org/x")), Intake(("/a",), n_refused=1)),
         (mime("https://example.org/x", ("https://example.org/x",)), Intake(n_refused=1)),
         (mime(urls=("file://host/share/a.pdf",)), Intake(n_refused=1)),
+        (mime("file:///a/b.txt\r\nfile:///c%20d\n"), Intake(("/a/b.txt", "/c d"))),
+        (mime("file:///a and words"), Intake(text="file:///a and words")),
         (mime("words of a page", ("https://example.org/x",)), Intake(text="words of a page")),
     ],
 )

@@ -1,7 +1,7 @@
 """Where a question is written: grows with its text, sends on Enter, stops on Esc."""
 
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QDragEnterEvent, QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QTextEdit, QToolButton, QVBoxLayout, QWidget
 
 from app.ui.icons import bind_icon
@@ -68,6 +68,13 @@ class QuestionEdit(QTextEdit):
         """Tell the frame to hide the focus."""
         super().focusOutEvent(event)
         self.focus_changed.emit()
+
+    def dragEnterEvent(self, event: QDragEnterEvent, /) -> None:
+        """Leave files to the window, which says what will happen to them; take text."""
+        if local_paths(event.mimeData()):
+            event.ignore()
+        else:
+            super().dragEnterEvent(event)
 
     def canInsertFromMimeData(self, source: QMimeData, /) -> bool:
         """Take text and files."""

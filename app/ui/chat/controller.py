@@ -208,9 +208,11 @@ class ChatController(QObject):
             await self._save_draft(self._current)
 
     def _show(self, conversation: OpenConversation) -> None:
-        self._current = conversation
+        before, self._current = self._current, conversation
         self.conversation_shown.emit(conversation)
         self.busy_changed.emit(conversation.live is not None)
+        if before is not conversation and before.live is None:
+            before.model.deleteLater()
 
     async def _load(self, conversation_id: str) -> None:
         stored = await self._session.call(GetConversation(conversation_id=conversation_id))
@@ -237,8 +239,8 @@ class ChatController(QObject):
     async def _reload(self, conversation: OpenConversation) -> None:
         assert conversation.id is not None
         stored = await self._session.call(GetConversation(conversation_id=conversation.id))
-        if conversation.live is None:
-            conversation.model.reset(stored.messages)
+        if conversation is self._current and conversation.live is None:
+            conversation.model.update_all(stored.messages)
 
     @Slot(object)
     def _on_conversation_changed(self, change: ConversationChanged) -> None:
@@ -246,9 +248,12 @@ class ChatController(QObject):
             return
         if change.deleted:
             self._draft_timer.stop()
-            self._current = OpenConversation(MessageModel(self))
-            self._show(self._current)
+            self._show(OpenConversation(MessageModel(self)))
             return
+        is_newer = change.conversation.updated_at > (self._current.entry or change.conversation).updated_at
+        if is_newer and self._current.live is None:
+            # Another front end may have asked here.
+            self._tasks.spawn(self._reload(self._current), "reload conversation")
         self._current.entry = change.conversation
         self._current.scope = change.conversation.scope
         self._current.model_name = change.conversation.model
@@ -273,6 +278,8 @@ class ChatController(QObject):
         self._writing.remove(conversation)
         if conversation is self._current:
             self.busy_changed.emit(False)
+        else:
+            conversation.model.deleteLater()
         live.deleteLater()
 
     def _conversation_of(self, live: QObject) -> OpenConversation | None:

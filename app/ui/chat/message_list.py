@@ -2,11 +2,12 @@
 
 from itertools import accumulate
 
-from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QScrollBar, QToolButton, QWidget
 
 from app.protocol.chat import ChatMessage
+from app.ui.chat.focus_walk import focus_stops, next_outside
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH, AnswerWidget, MessageWidget, UserMessageWidget
 from app.ui.icons import bind_icon
@@ -222,6 +223,40 @@ class MessageList(QAbstractScrollArea):
             widget.setGeometry(QRect(_MARGIN, top_of[row] - scroll, width, self._heights[row]))
             widget.show()
 
+    def _focus_from(self, row: int, step: int, *, inside: QWidget | None) -> bool:
+        """Move the focus to the stop after `inside` in a row, or in the next ones; False at the end."""
+        while 0 <= row < len(self._heights):
+            self._reveal(row, 0, 0)
+            stops = focus_stops(self._widgets[row])[::step]
+            if inside in stops:
+                stops = stops[stops.index(inside) + 1 :]
+            if stops:
+                reason = Qt.FocusReason.TabFocusReason if step > 0 else Qt.FocusReason.BacktabFocusReason
+                top = stops[0].mapTo(self._widgets[row], QPoint(0, 0)).y()
+                self._reveal(row, top, stops[0].height())
+                stops[0].setFocus(reason)
+                return True
+            row, inside = row + step, None
+        return False
+
+    def _reveal(self, row: int, top: int, height: int) -> None:
+        """Make a row, and scroll as little as needed to show `height` pixels of it from `top`."""
+        if row not in self._widgets:
+            self._make(row)
+            self.lay_out()
+        bar = self.verticalScrollBar()
+        start = self._tops()[row] + top
+        if start < bar.value():
+            bar.setValue(start)
+        elif start + height > bar.value() + self.viewport().height():
+            bar.setValue(min(start, start + height - self.viewport().height()))
+
+    def _row_of(self, widget: QWidget | None) -> int | None:
+        for row, message in self._widgets.items():
+            if widget is not None and message.isAncestorOf(widget):
+                return row
+        return None
+
     def _make(self, row: int) -> MessageWidget:
         message_row = self._model.row(row)
         is_user = message_row.message.role == "user"
@@ -282,6 +317,22 @@ class MessageList(QAbstractScrollArea):
         return int(n_lines * metrics.lineSpacing() * 1.35) + extra
 
     # Qt overrides
+
+    def focusNextPrevChild(self, forward: bool, /) -> bool:
+        """Tab through the messages from top to bottom, also those that are not made yet."""
+        focused = QApplication.focusWidget()
+        row, step = self._row_of(focused), 1 if forward else -1
+        enters = focused is self and forward and bool(self._heights)
+        start = self._anchor_at(self.verticalScrollBar().value())[0] if enters else row
+        if start is not None and self._focus_from(start, step, inside=focused):
+            return True
+        if row is not None and not forward:
+            self.setFocus(Qt.FocusReason.BacktabFocusReason)
+            return True
+        if focused is not None and forward and (after := next_outside(self)) is not None:
+            after.setFocus(Qt.FocusReason.TabFocusReason)
+            return True
+        return super().focusNextPrevChild(forward)
 
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         """Measure again where the width changed."""

@@ -59,6 +59,11 @@ class MessageModel(QAbstractListModel):
             self._rows.append(MessageRow(message, question=self._question_of(message)))
         self.endResetModel()
 
+    def update_all(self, messages: Sequence[ChatMessage]) -> None:
+        """Show these messages if they differ from what is shown."""
+        if [row.message for row in self._rows] != list(messages):
+            self.reset(messages)
+
     def append(self, message: ChatMessage) -> None:
         """Add a message at the end."""
         number = len(self._rows)

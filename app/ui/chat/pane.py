@@ -1,6 +1,6 @@
 """The middle of the window: title, messages or the first steps, and the composer."""
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.protocol.chat import ConversationEntry
@@ -61,6 +61,8 @@ class ChatPane(QFrame):
         self.composer.add_chooser(self.scopes)
         self._lay_out()
         self._connect_parts()
+        for signal in _row_signals(self.messages.model):
+            signal.connect(self._on_rows_changed)
         self._connect_controller(controller, session)
         self._show_conversation(controller.current)
 
@@ -140,11 +142,11 @@ class ChatPane(QFrame):
 
     @Slot(object)
     def _show_conversation(self, conversation: OpenConversation) -> None:
-        model: MessageModel = conversation.model
-        self.messages.set_model(model)
-        model.rowsInserted.connect(self._on_rows_changed)
-        model.rowsRemoved.connect(self._on_rows_changed)
-        model.modelReset.connect(self._on_rows_changed)
+        for signal in _row_signals(self.messages.model):
+            signal.disconnect(self._on_rows_changed)
+        self.messages.set_model(conversation.model)
+        for signal in _row_signals(conversation.model):
+            signal.connect(self._on_rows_changed)
         self.composer.set_text(conversation.draft)
         self.models.set_current(conversation.model_name)
         self.scopes.set_scope(conversation.scope)
@@ -220,3 +222,7 @@ class ChatPane(QFrame):
     @Slot(object)
     def _on_scope_chosen(self, scope: Scope) -> None:
         self._controller.choose_scope(scope)
+
+
+def _row_signals(model: MessageModel) -> tuple[SignalInstance, ...]:
+    return model.rowsInserted, model.rowsRemoved, model.modelReset

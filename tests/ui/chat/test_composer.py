@@ -1,9 +1,10 @@
 """The composer and the choosers beside it."""
 
 import pytest
-from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.protocol.library import Collection, Scope
@@ -163,3 +164,21 @@ def test_the_scope_chooser_offers_all_some_or_none(theme: Theme, qtbot: QtBot) -
     assert "No collection" in chooser.text()
     chooser.set_scope(Scope())
     assert "All documents" in chooser.text()
+
+
+def test_files_dragged_over_the_text_are_left_to_the_window(composer: Composer) -> None:
+    for data, taken in ((QMimeData(), False), (QMimeData(), True)):
+        if taken:
+            data.setText("words")
+        else:
+            data.setUrls([QUrl.fromLocalFile("/tmp/a.pdf")])
+        event = QDragEnterEvent(
+            QPoint(5, 5),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        event.ignore()
+        QApplication.sendEvent(composer.edit.viewport(), event)
+        assert event.isAccepted() is taken

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.protocol.chat import AnswerPhase, AnswerStats, ChatMessage
@@ -361,3 +361,42 @@ def test_wishes_come_through(messages: MessageList, qtbot: QtBot) -> None:
     with qtbot.waitSignal(messages.link_activated):
         widget.link_activated.emit("https://example.org")
     widget.resized.emit()
+
+
+def test_tab_goes_through_messages_from_top_to_bottom(messages: MessageList, qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    before, after = QPushButton("before"), QPushButton("after")
+    layout = QVBoxLayout(window)
+    for widget in (before, messages, after):
+        layout.addWidget(widget)
+    window.resize(700, 400)
+    window.show()
+    window.activateWindow()
+    fill(messages, exchange(12), qtbot)
+    messages.verticalScrollBar().setValue(0)
+    messages.setFocus()
+
+    def press(key: Qt.Key) -> QWidget:
+        widget = QApplication.focusWidget()
+        assert widget is not None
+        QTest.keyClick(widget, key)
+        widget = QApplication.focusWidget()
+        assert widget is not None
+        return widget
+
+    seen: list[int] = []
+    while (focused := press(Qt.Key.Key_Tab)) is not after:
+        row = messages._row_of(focused)
+        assert row is not None
+        top = focused.mapTo(messages.viewport(), QPoint(0, 0)).y()
+        assert -1 <= top <= messages.viewport().height()
+        seen.append(row)
+    assert seen == sorted(seen)
+    assert set(seen) == set(range(24))
+    while (focused := press(Qt.Key.Key_Backtab)) is not messages:
+        assert messages._row_of(focused) is not None or focused is messages._jump_button
+    messages.model.reset([])
+    QTest.keyClick(messages, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is after
+    messages.setParent(None)
