@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QCoreApplication, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -102,6 +102,8 @@ class QtDialogs:
         stop = box.addButton(_tr("Stop and quit"), QMessageBox.ButtonRole.DestructiveRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(keep)
+        set_role(keep, "primary")
+        set_role(stop, "danger")
         await run(box)
         clicked = box.clickedButton()
         if clicked is keep:
@@ -134,7 +136,21 @@ async def run(dialog: QDialog) -> int:
         dialog.deleteLater()
 
 
-class NameTextDialog(QDialog):
+class FittedDialog(QDialog):
+    """As high as its text needs at its width: Qt alone guesses too much for text that wraps."""
+
+    # Qt overrides
+
+    def showEvent(self, event: QShowEvent, /) -> None:
+        """Fit the height."""
+        layout = self.layout()
+        width = max(self.minimumWidth(), 1)
+        if layout is not None and layout.hasHeightForWidth():
+            self.resize(width, layout.totalHeightForWidth(width))
+        super().showEvent(event)
+
+
+class NameTextDialog(FittedDialog):
     """Shows the beginning of pasted text and asks for its name."""
 
     def __init__(self, suggested: str, text: str, parent: QWidget | None = None) -> None:
@@ -171,7 +187,7 @@ class NameTextDialog(QDialog):
         self._ok.setEnabled(bool(text.strip()))
 
 
-class LinkDialog(QDialog):
+class LinkDialog(FittedDialog):
     """Shows the full address of a link before anything is opened."""
 
     def __init__(self, address: str, parent: QWidget | None = None) -> None:
@@ -212,7 +228,7 @@ class LinkDialog(QDialog):
         cancel.setFocus()
 
 
-class TableDialog(QDialog):
+class TableDialog(FittedDialog):
     """Shows two columns: shortcuts and what they do, or facts about the program."""
 
     def __init__(self, title: str, rows: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:

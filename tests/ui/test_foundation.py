@@ -1,7 +1,9 @@
 """Tokens, theme, icons, tasks, notifier and session."""
 
 import asyncio
+import contextlib
 import threading
+from collections.abc import AsyncIterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +15,12 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import AppError, WorkerError
 from app.core.paths import DataPaths, resources_dir
 from app.protocol.body import Body
+from app.protocol.envelope import Message
 from app.protocol.library import FilesRemoved
 from app.protocol.system import Notice
 from app.ui.icons import bind_icon, icon
 from app.ui.notifier import Notifier, NotifierBridge
-from app.ui.session import Session
+from app.ui.session import Cancelled, Session
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import DARK, HIGH_CONTRAST_DARK, HIGH_CONTRAST_LIGHT, LIGHT, Palette, contrast_ratio
@@ -180,6 +183,26 @@ def test_the_notifier_takes_exceptions_of_threads(qtbot: QtBot) -> None:
     assert blocker.args == [Notice(severity="error", code="thread.failed", message="A thread failed.")]
 
 
+class PeerReplies:
+    """Yields bodies until it is cancelled or closed."""
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+        self.cancelled = self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while not self.cancelled:
+            yield self.request
+            await asyncio.sleep(0)
+        raise Cancelled(Message("cancelled"))
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
 class Peer:
     """A connection that tests end."""
 
@@ -193,7 +216,8 @@ class Peer:
         return ("called", request), payload
 
     def stream(self, request: Any, payload: bytes = b"") -> Any:
-        raise AssertionError
+        self.replies = PeerReplies(request)
+        return self.replies
 
     async def wait_closed(self) -> None:
         await self.ended.wait()
@@ -236,3 +260,57 @@ async def test_a_session_connects_again_when_the_host_is_lost(tasks: TaskSpawner
     await session.close()
     await until(lambda: not session.is_connected)
     assert len(said) == 2
+
+
+async def connected_session(tasks: TaskSpawner) -> tuple[Session, Peer]:
+    peer = Peer()
+
+    async def connect(_paths: DataPaths, _on_event: Any) -> Any:
+        return peer
+
+    session = Session(DataPaths(Path("/nowhere")), connect)
+    tasks.spawn(session.run(), "session")
+    return session, peer
+
+
+async def test_a_stream_can_be_cancelled_and_listened_to_until_its_end(tasks: TaskSpawner) -> None:
+    session, peer = await connected_session(tasks)
+    stream = session.stream(cast(Any, "request"))
+    seen: list[Any] = []
+    with pytest.raises(Cancelled):
+        async for body in stream:
+            seen.append(body)
+            stream.cancel()
+    assert seen == ["request"]
+    assert peer.replies.cancelled
+    await session.close()
+
+
+async def test_a_stream_cancelled_before_it_was_sent_ends_cancelled(tasks: TaskSpawner) -> None:
+    session, _peer = await connected_session(tasks)
+    stream = session.stream(cast(Any, "request"))
+    stream.cancel()
+    with pytest.raises(Cancelled):
+        async for _body in stream:
+            raise AssertionError
+    await session.close()
+
+
+async def test_a_stream_left_early_is_closed(tasks: TaskSpawner) -> None:
+    session, peer = await connected_session(tasks)
+    async with contextlib.aclosing(session.stream(cast(Any, "request"))) as stream:
+        async for _body in stream:
+            break
+    assert peer.replies.closed
+    await session.close()
+
+
+async def test_without_a_host_requests_end_in_words(
+    tasks: TaskSpawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.ui.session._WAIT_FOR_HOST_S", 0.01)
+    session = Session(DataPaths(Path("/nowhere")))
+    with pytest.raises(WorkerError) as caught:
+        await session.call(cast(Any, "request"))
+    assert caught.value.code == "host.unreachable"
+    assert caught.value.hint

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QLocale, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QCheckBox, QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
+from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
 
 from app.protocol.library import Collection, Scope
 from app.protocol.models import ModelChanged, ModelEntry, ModelList
+from app.ui.elements.tick_box import TickBox
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
-from app.ui.tokens import CONTROL_HEIGHT, SPACE_M, SPACE_S, SPACE_XS
+from app.ui.tokens import CONTROL_HEIGHT, SPACE_S, SPACE_XS
 
 _MAX_LABEL_PX = 190
 
@@ -104,7 +105,7 @@ class ModelChooser(ChooserButton):
         group.triggered.connect(self._on_triggered)
 
     def _label(self, model: ModelEntry) -> str:
-        size = self.locale().formattedDataSize(model.size_bytes, 0)
+        size = self.locale().formattedDataSize(model.size_bytes, 0, QLocale.DataSizeFormat.DataSizeSIFormat)
         state = {
             "loading": self.tr("loading"),
             "loaded": self.tr("ready"),
@@ -134,7 +135,7 @@ class ScopeChooser(ChooserButton):
         super().__init__("collection", theme, parent)
         self._collections: tuple[Collection, ...] = ()
         self._scope = Scope()
-        self._boxes: list[tuple[Collection, QCheckBox]] = []
+        self._boxes: list[tuple[Collection, TickBox]] = []
         self._build()
 
     @property
@@ -159,11 +160,11 @@ class ScopeChooser(ChooserButton):
         self._menu.addSection(self.tr("Only these collections"))
         box = QWidget(self._menu)
         layout = QVBoxLayout(box)
-        layout.setContentsMargins(SPACE_M, SPACE_XS, SPACE_M, SPACE_S)
-        layout.setSpacing(SPACE_S)
+        layout.setContentsMargins(SPACE_S, 0, SPACE_S, SPACE_XS)
+        layout.setSpacing(0)
         self._boxes = []
         for collection in self._collections:
-            check = QCheckBox(f"{collection.name}  ({collection.n_files})".replace("&", "&&"), box)
+            check = TickBox(f"{collection.name}  ({collection.n_files})", self._theme, box)
             check.clicked.connect(self._on_box_clicked)
             layout.addWidget(check)
             self._boxes.append((collection, check))

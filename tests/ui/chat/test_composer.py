@@ -152,6 +152,9 @@ def test_the_scope_chooser_offers_all_some_or_none(theme: Theme, qtbot: QtBot) -
     boxes["My documents"].click()
     assert chosen[-1] == Scope(kind="some", collection_ids=(1, 2))
     assert chooser.accessibleName() == "Documents used: My documents, R & D"
+    boxes["R & D"].setFocus()
+    chooser.menu().grab()
+    assert boxes["R & D"].text() == "R && D  (0)"
     boxes["R & D"].click()
     boxes["My documents"].click()
     assert chosen[-1] == Scope()
