@@ -1,9 +1,7 @@
 """What the user dropped or pasted: files and folders, or text."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QUrl
 
@@ -68,9 +66,3 @@ def suggested_name(text: str) -> str:
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     kept = "".join(c if c.isalnum() or c in " -_" else " " for c in line)
     return " ".join(kept.split())[:50].strip() or "Pasted text"
-
-
-def intake_words(paths: Sequence[str]) -> tuple[int, int]:
-    """Count (files, folders) among paths; one look at the disk each, so for a handful only."""
-    n_folders = sum(Path(path).is_dir() for path in paths[:20])
-    return len(paths) - n_folders, n_folders

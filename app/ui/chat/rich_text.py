@@ -115,10 +115,7 @@ class RichTextWriter:
         """Write block tokens that stand side by side."""
         for children, opening in _siblings(tokens):
             kind = opening.type
-            if kind == "inline":
-                self._start_block(place)
-                self._write_inline(opening, self._text_format())
-            elif kind in ("fence", "code_block"):
+            if kind in ("fence", "code_block"):
                 self._write_code(opening, place)
             elif kind == "hr":
                 self._write_rule(place)

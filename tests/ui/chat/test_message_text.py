@@ -82,6 +82,9 @@ def formats(view: MessageText, words: str) -> QTextCursor:
 
 def test_markdown_is_shown_without_its_marks(view: MessageText) -> None:
     view.set_markdown(RICH)
+    view.resize(500, view.height_for(500))
+    view.show()
+    view.grab()
     text = shown(view)
     assert "Intro with bold, em, gone and code." in text
     for mark in ("**", "```", "# Title", "|:-:|", "~~"):
