@@ -82,6 +82,12 @@ class Driver:
         self.window.dropEvent(event)
         self.seen["drop_ms"] = round((time.perf_counter() - began) * 1000, 1)
 
+    async def answerable(self) -> None:
+        """Wait until the first file can be asked about by its words."""
+        self.seen["answerable_s"] = await self.until(
+            "answerable", lambda: self._status is not None and self._status.n_chunks > 0
+        )
+
     async def ingested(self, timeout_s: float = 600) -> None:
         """Wait until nothing is being read any more."""
         self.seen["ingest_s"] = await self.until(
@@ -154,7 +160,9 @@ async def main_job(driver: Driver, options: argparse.Namespace) -> None:
     driver.shoot("start")
     if options.add:
         driver.drop([path.resolve() for path in options.add])
-        if not options.ask_early:
+        if options.ask_early:
+            await driver.answerable()
+        else:
             await driver.ingested()
     if options.ask:
         answer = await driver.ask(options.ask)
