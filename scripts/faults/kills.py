@@ -20,10 +20,10 @@ from scripts.faults.program import Program, report
 def kill_inference(program: Program) -> bool:
     """Kill the inference worker mid-stream: the question fails in words, the next one works."""
     asking = program.start(
-        "ask", "--no-documents", "Count from one to five hundred in words.", "--max-tokens", "600"
+        "ask", "--no-documents", "Write a long story about a river.", "--max-tokens", "900"
     )
     worker = program.wait_for("inference")
-    time.sleep(3.0)
+    time.sleep(2.0)
     worker.send_signal(signal.SIGKILL)
     out, err = asking.communicate(timeout=60)
     said = (err or out).strip().splitlines()

@@ -78,7 +78,8 @@ def main() -> int:
     job = [sys.executable, "-m", "scripts.faults.offline", "--inside", str(work_dir)]
     ended = subprocess.run([*namespace, *strace, *job], check=False, cwd=TOP_DIR)
     tried = attempts(work_dir)
-    ok = report("connections", not tried, f"{len(tried)} attempts {tried[:3]}")
+    n_traced = len(list(work_dir.glob("net*")))
+    ok = report("connections", not tried, f"{len(tried)} attempts by {n_traced} threads traced {tried[:3]}")
     shutil.rmtree(work_dir, ignore_errors=True)
     return 0 if ok and ended.returncode == 0 else 1
 
