@@ -43,6 +43,7 @@ _LAST_WAIT_S = 600.0
 _NAMES = ("plain", "with space", "é-ü-ñ", "中文文件", "emoji-😀", "quote'\"x", "x" * 180)
 _WORDS = ("pump", "valve", "pressure", "engine", "boiler", "report", "supply", "water", "steam", "gauge")
 _MAX_LIFE_S = 4.0
+_LAST_BREATH_S = 10.0
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Drill:
         worker.kill()
         self.n_kills += 1
         self._note_ready(worker)
-        _, left = psutil.wait_procs(below, timeout=3)
+        _, left = psutil.wait_procs(below, timeout=_LAST_BREATH_S)
         self.problems += [f"a process was left behind: {process.pid}" for process in left]
 
     def check(self, worker: LibraryWorker) -> list[FileEntry]:

@@ -6,15 +6,21 @@ the next request must work and the doctor must find no violated invariant.
 """
 
 import argparse
+import asyncio
+import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
+from app.client import HostClient
+from app.core.paths import data_paths
+from app.protocol.chat import ChatMessage, GetConversation, ListConversations
 from scripts.faults.make_documents import FACT, QUESTION, make_notes
-from scripts.faults.program import Program, report
+from scripts.faults.program import TOP_DIR, Program, report
 
 
 def kill_inference(program: Program) -> bool:
@@ -96,6 +102,38 @@ def kill_host(program: Program, folder: Path) -> bool:
     return ok & report("  doctor", not errors, "; ".join(errors) or "no violated invariant")
 
 
+def kill_window(program: Program) -> bool:
+    """Kill the window while an answer streams: question and what came of the answer are kept."""
+    command = [sys.executable, "-m", "scripts.drive_window", "--data-dir", str(program.data_dir)]
+    window = subprocess.Popen(
+        [*command, "--ask", QUESTION],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=TOP_DIR,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+    )
+    program.wait_for("inference")
+    time.sleep(1.2)
+    window.kill()
+    window.wait()
+    time.sleep(1.0)
+    messages = asyncio.run(_latest_messages(program))
+    said = [f"{message.role}, {message.state}: {message.text[:60]!r}" for message in messages]
+    ok = bool(messages) and messages[0].text == QUESTION and len(messages) == 2
+    return report("window killed", ok, "; ".join(said))
+
+
+async def _latest_messages(program: Program) -> tuple[ChatMessage, ...]:
+    client = await HostClient.connect(data_paths(program.data_dir), kind="cli")
+    try:
+        listed = (await client.call(ListConversations())).conversations
+        if not listed:
+            return ()
+        return (await client.call(GetConversation(conversation_id=listed[0].id))).messages
+    finally:
+        await client.close()
+
+
 def main() -> int:
     """Run the drills; return 1 where one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,6 +148,7 @@ def main() -> int:
     program.json("ingest", str(fact_path))
     ok = kill_inference(program)
     ok &= kill_library(program, folder / "many", arguments.library_kills, arguments.seed)
+    ok &= kill_window(program)
     ok &= kill_host(program, folder / "host")
     answer = program.json("ask", QUESTION, "--max-tokens", "40")
     ok &= report(
