@@ -9,6 +9,7 @@ from app.core.processes import die_with_parent
 
 MODULES = {
     "library": "app.worker.library.main",
+    "index": "app.worker.library.index_process",
     "inference": "app.worker.inference.main",
     "render": "app.worker.render.main",
     "parser": "app.worker.parser.main",

@@ -109,7 +109,7 @@ class Worker:
         self._jobs: dict[str, Job] = {}
         self._jobs_lock = threading.Lock()
         self._send_lock = threading.Lock()
-        self._input, self._output = _take_stdio()
+        self._input, self._output = take_stdio()
         self._cleanups: list[Callable[[], None]] = []
 
     def at_exit(self, cleanup: Callable[[], None]) -> None:
@@ -235,7 +235,7 @@ class Worker:
             cleanup()
 
 
-def _take_stdio() -> tuple[BinaryIO, BinaryIO]:
+def take_stdio() -> tuple[BinaryIO, BinaryIO]:
     """Keep stdin and stdout for the protocol and point fd 1 at stderr, because native libraries print."""
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -4,7 +4,7 @@ import itertools
 import queue
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
@@ -42,9 +42,9 @@ class LibraryWorker:
         events: messages that answer no request, in order.
     """
 
-    def __init__(self, data_dir: Path, stderr: int | None = None) -> None:
+    def __init__(self, data_dir: Path, stderr: int | None = None, arguments: Sequence[str] = ()) -> None:
         """Start the worker and wait for its hello."""
-        command = worker_command("library", ["--data-dir", str(data_dir)])
+        command = worker_command("library", ["--data-dir", str(data_dir), *arguments])
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

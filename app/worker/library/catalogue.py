@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from app.worker.library.chroma_cache import ChromaCache
 from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore
 from app.worker.library.embedding import Vectors
 from app.worker.library.schema import ORDINAL_BITS, chunk_id
-from app.worker.library.vectors import VectorMatrix
+from app.worker.library.vectors import DenseHits, Scores, VectorMatrix
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ class Catalogue:
 
     Attributes:
         matrix: all vectors of live documents of the current model.
+        index: Chroma, or None.
         loaded: set when the vectors of the database are in memory.
     """
 
@@ -31,6 +33,7 @@ class Catalogue:
         self._version = 0
         self._gone: set[int] = set()
         self.matrix = VectorMatrix(dim)
+        self.index: ChromaCache | None = None
         self.loaded = threading.Event()
 
     def load(self, model_id: int) -> None:
@@ -55,6 +58,16 @@ class Catalogue:
             kept = [i for i, value in enumerate(ids) if value >> ORDINAL_BITS not in self._gone]
             if kept:
                 self.matrix.add([ids[i] for i in kept], vectors[kept])
+
+    def nearest(
+        self, query: Scores, limit: int, document_ids: Collection[int] | None, asked: Collection[int]
+    ) -> DenseHits:
+        """Give the nearest chunks, from the index where it is in use and in step, else by exact search."""
+        if self.index is not None:
+            found = self.index.search(query, limit, document_ids, asked)
+            if found is not None:
+                return found
+        return self.matrix.search(query, limit, document_ids, asked)
 
     def changed(self) -> None:
         """Note that documents or locations were committed, moved or removed."""

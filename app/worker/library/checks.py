@@ -42,7 +42,7 @@ def check_library(library: Library, job: Job) -> DoctorReport:
         for name, sound, find in _INVARIANTS:
             job.raise_if_cancelled()
             checks.append(_invariant(f"library.{name}", sound, lambda find=find: find(library, connection)))  # type: ignore[misc]
-    for check in (_missing_sources, _disk_space, _embedding):
+    for check in (_missing_sources, _disk_space, _index, _embedding):
         job.raise_if_cancelled()
         checks.append(check(library))
     return DoctorReport(checks=tuple(checks))
@@ -253,6 +253,13 @@ def _disk_space(library: Library) -> Check:
         detail=f"Only {free / 1e6:.0f} MB are free on the disk that holds the data folder.",
         hint="Free some space: new files cannot be read without.",
     )
+
+
+def _index(library: Library) -> Check:
+    index = library.catalogue.index
+    status, detail = ("ok", "Exact search serves.") if index is None else index.check()
+    hint = "Nothing is lost; start the program again to build the index anew." if status != "ok" else ""
+    return Check(name="library.index", status=status, detail=detail, hint=hint)
 
 
 def _embedding(library: Library) -> Check:

@@ -15,6 +15,7 @@ from app.protocol.library import FileState, LibraryStatus
 from app.worker.library.adding import Adder
 from app.worker.library.announcing import Announcer
 from app.worker.library.catalogue import Catalogue
+from app.worker.library.chroma_cache import IDLE_S, ChromaCache
 from app.worker.library.collection_store import CollectionStore
 from app.worker.library.crashes import GIVEN_UP_CODE, CrashMark, quarantine
 from app.worker.library.database import Database, fetch, translated
@@ -31,8 +32,6 @@ from app.worker.library.waiting import Waiters
 from app.worker.parser.client import ParserClient
 
 log = logging.getLogger(__name__)
-
-_PARSER_DELAY_S = 1.5
 
 
 class Library:
@@ -57,7 +56,13 @@ class Library:
     """
 
     def __init__(
-        self, paths: DataPaths, send: Callable[[Body], None], embedder: Embedder | None = None
+        self,
+        paths: DataPaths,
+        send: Callable[[Body], None],
+        embedder: Embedder | None = None,
+        *,
+        index_mode: str = "auto",
+        index_idle_s: float = IDLE_S,
     ) -> None:
         """Open the library and wire its parts; `start` sets them going.
 
@@ -65,6 +70,8 @@ class Library:
             paths: the data folder; made if need be.
             send: takes events.
             embedder: another than the bundled one (tests).
+            index_mode: of ChromaCache.
+            index_idle_s: of ChromaCache.
 
         Raises:
             StorageError: the library cannot be opened; nothing was changed.
@@ -84,12 +91,11 @@ class Library:
         self.announcer = Announcer(send, self.files, self.collections, self.status)
         self.pace = Pace(available_cores())
         self.parser = ParserClient()
-        self._stopping = threading.Event()
         self._model_id = self._prepare()
-        self._wire()
+        self._wire(index_mode, index_idle_s)
         self.paused = bool(self._meta("paused"))
 
-    def _wire(self) -> None:
+    def _wire(self, index_mode: str, index_idle_s: float) -> None:
         counter = self.embedder or _WordCounter()
         self.reader = Reader(
             self.database,
@@ -127,6 +133,14 @@ class Library:
         )
         self.vectorizer = None
         if self.embedder is not None:
+            self.catalogue.index = ChromaCache(
+                self.paths.index_dir,
+                self.catalogue.matrix,
+                self.embedder.name,
+                mode=index_mode,
+                is_idle=self._is_idle,
+                idle_s=index_idle_s,
+            )
             self.vectorizer = Vectorizer(
                 self.database,
                 self.documents,
@@ -142,8 +156,9 @@ class Library:
     def start(self) -> None:
         """Load the vectors and resume whatever was unfinished, in the background."""
         self.announcer.start()
+        if self.catalogue.index is not None:
+            self.catalogue.index.start()
         threading.Thread(target=self._load, name="loader", daemon=True).start()
-        threading.Thread(target=self._warm_parser, name="warmer", daemon=True).start()
         self.reader.pause(self.paused)
         self.reader.start()
         if self.vectorizer is not None:
@@ -156,7 +171,8 @@ class Library:
 
     def stop(self) -> None:
         """End all work in order; what is unfinished resumes at the next start."""
-        self._stopping.set()
+        if self.catalogue.index is not None:
+            self.catalogue.index.stop()
         self.reader.stop()
         self.parser.close()
         if self.vectorizer is not None:
@@ -208,13 +224,10 @@ class Library:
         except Exception:  # the border of a thread: without vectors keyword search still serves
             log.exception("loading the vectors failed")
 
-    def _warm_parser(self) -> None:
-        """Start the parser process before the first file comes, but not while the window is being opened."""
-        if not self._stopping.wait(_PARSER_DELAY_S):
-            try:
-                self.parser.warm()
-            except Exception:  # the border of a thread: a parser that cannot start says so at the first file
-                log.exception("the parser process cannot be started")
+    def _is_idle(self) -> bool:
+        """Tell whether nothing more urgent than the index runs."""
+        busy = self.reader.busy or self.adder.busy or self.pace.throttled
+        return self.catalogue.loaded.is_set() and not busy and not (self.vectorizer and self.vectorizer.busy)
 
     def _prepare(self) -> int:
         """Put the database in order for this run; give the row of the embedding model."""

@@ -46,6 +46,8 @@ from app.protocol.library import (
 )
 from app.protocol.system import DoctorReport, Empty
 from app.worker.library.checks import check_library
+from app.worker.library.chroma_cache import IDLE_S
+from app.worker.library.chroma_cache import MODES as INDEX_MODES
 from app.worker.library.documents import DocumentReader
 from app.worker.library.library import Library
 from app.worker.library.operations import FileOperations
@@ -61,9 +63,12 @@ S = TypeVar("S")
 class LibraryService:
     """Serves every request about the library; opens it when first asked, and again after a failure."""
 
-    def __init__(self, paths: DataPaths, send: Callable[[Body], None]) -> None:
-        """Take the data folder and where events go."""
+    def __init__(
+        self, paths: DataPaths, send: Callable[[Body], None], *, index_mode: str, index_idle_s: float
+    ) -> None:
+        """Take the data folder, where events go, and how Chroma is used."""
         self._paths, self._send = paths, send
+        self._index_mode, self._index_idle_s = index_mode, index_idle_s
         self._lock = threading.Lock()
         self._library: Library | None = None
         self._files: FileOperations | None = None
@@ -82,7 +87,12 @@ class LibraryService:
                 if self._failure is not None and time.monotonic() - self._failed_at < _REOPEN_S:
                     raise self._failure
                 try:
-                    library = Library(self._paths, self._send)
+                    library = Library(
+                        self._paths,
+                        self._send,
+                        index_mode=self._index_mode,
+                        index_idle_s=self._index_idle_s,
+                    )
                 except StorageError as error:
                     self._failure, self._failed_at = error, time.monotonic()
                     raise
@@ -246,6 +256,8 @@ def main(arguments: list[str]) -> int:
     """Run the worker until the host goes; give the exit code."""
     parser = argparse.ArgumentParser(prog="library")
     parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--index", choices=INDEX_MODES, default="auto", help="use of the Chroma index")
+    parser.add_argument("--index-idle-s", type=float, default=IDLE_S, help="idle time before it is kept up")
     options = parser.parse_args(arguments)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
@@ -255,7 +267,9 @@ def main(arguments: list[str]) -> int:
     def send(body: Body) -> None:
         worker.event(body)
 
-    service = LibraryService(data_paths(options.data_dir), send)
+    service = LibraryService(
+        data_paths(options.data_dir), send, index_mode=options.index, index_idle_s=options.index_idle_s
+    )
     worker = Worker("library", service.lanes())
     worker.at_exit(service.close)
     threading.Thread(target=_open_early, args=(service,), name="opener", daemon=True).start()

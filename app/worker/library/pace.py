@@ -11,6 +11,7 @@ _SHARE_PAUSE_S = 2.0
 
 READING_NICENESS = 5
 EMBEDDING_NICENESS = 12
+INDEXING_NICENESS = 19
 
 
 def available_cores() -> int:

@@ -40,6 +40,7 @@ MAX_CRASHES = 2
 MAX_READINGS = 3
 """How often a file that changes while it is read is read before it is given up."""
 _RETRY_S = 5.0
+_WARM_DELAY_S = 1.5
 _PARSER_CRASH_CODES = frozenset({"parser.crashed"})
 
 CRASHED = Outcome(
@@ -108,6 +109,7 @@ class Reader:
         self._has_work = True
         self._paused = False
         self._stopped = False
+        self._warmed = False
         self._active: ActiveFile | None = None
         self.bytes_per_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
@@ -178,9 +180,24 @@ class Reader:
 
     def _wait_for_work(self) -> bool:
         with self._wake:
-            while not self._stopped and (self._paused or not self._has_work):
-                self._wake.wait()
+            if not self._wake.wait_for(self._has_something_to_do, None if self._warmed else _WARM_DELAY_S):
+                self._warm()
+            self._wake.wait_for(self._has_something_to_do)
             return not self._stopped
+
+    def _has_something_to_do(self) -> bool:
+        return self._stopped or (self._has_work and not self._paused)
+
+    def _warm(self) -> None:
+        """Start the parser process before the first file comes, but not while the window is being opened.
+
+        It is started from this thread, because on Linux a process can end with the thread that started it.
+        """
+        self._warmed = True
+        try:
+            self._parser.warm()
+        except OSError:
+            log.exception("the parser process cannot be started; it is tried again with the first file")
 
     def _next(self) -> None:
         with self._wake:

@@ -160,7 +160,7 @@ class SearchEngine:
     ) -> DenseHits:
         assert self._embedder is not None
         vector = self._embedder.embed([question])[0]
-        return self._catalogue.matrix.search(vector, CANDIDATES, document_ids, asked)
+        return self._catalogue.nearest(vector, CANDIDATES, document_ids, asked)
 
     def _n_chunks(self, reader: apsw.Connection) -> int:
         ((count,),) = fetch(reader, "SELECT coalesce(sum(n_chunks), 0) FROM documents")

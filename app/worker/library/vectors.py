@@ -15,6 +15,7 @@ from app.worker.library.schema import ORDINAL_BITS
 
 _BLOCK_ROWS = 8192
 _MAX_DEAD_SHARE = 0.25
+_MASK = (1 << 64) - 1
 
 Ids = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
@@ -34,6 +35,11 @@ class DenseHits(NamedTuple):
     asked: Scores
 
 
+def digest(count: int, total: int, parity: int) -> str:
+    """Name a set of ids by how many they are, their sum modulo 2^64 and their exclusive or."""
+    return f"{count}-{total & _MASK:x}-{parity:x}"
+
+
 class VectorMatrix:
     """Rows of vectors in blocks, so that growing copies nothing; thread-safe.
 
@@ -51,6 +57,7 @@ class VectorMatrix:
         self._ids = np.empty(0, np.int64)
         self._n = 0
         self._n_dead = 0
+        self._total = self._parity = 0
         self._order: npt.NDArray[np.intp] | None = None
 
     def __len__(self) -> int:
@@ -78,6 +85,7 @@ class VectorMatrix:
                 done += count
             self._n = needed
             self._order = None
+            self._count(ids, 1)
 
     def remove_documents(self, document_ids: Collection[int]) -> None:
         """Forget every vector of these documents."""
@@ -85,6 +93,7 @@ class VectorMatrix:
             ids = self._ids[: self._n]
             gone = np.isin(ids >> ORDINAL_BITS, np.fromiter(document_ids, np.int64)) & (ids >= 0)
             self._n_dead += int(gone.sum())
+            self._count(ids[gone], -1)
             ids[gone] = -1
             self._order = None
             if self._n_dead > _MAX_DEAD_SHARE * self._n:
@@ -122,14 +131,54 @@ class VectorMatrix:
     def _look_up(self, scores: Scores, wanted: Ids) -> Scores:
         """Give the scores of these chunks; NaN for one that has no row."""
         result = np.full(len(wanted), np.nan, np.float32)
-        if self._n and len(wanted):
-            if self._order is None:
-                self._order = np.argsort(self._ids[: self._n], kind="stable")
-            places = np.searchsorted(self._ids[: self._n], wanted, sorter=self._order)
-            rows = self._order[np.minimum(places, self._n - 1)]
-            found = self._ids[rows] == wanted
-            result[found] = scores[rows[found]]
+        rows, found = self._places(wanted)
+        result[found] = scores[rows[found]]
         return result
+
+    def fingerprint(self) -> str:
+        """Give a short name of the set of chunks that have vectors; two sets hardly ever share one."""
+        with self._lock:
+            return digest(self._n - self._n_dead, self._total, self._parity)
+
+    def _count(self, ids: Ids, sign: int) -> None:
+        self._total += sign * int(ids.sum(dtype=np.int64))
+        self._parity ^= int(np.bitwise_xor.reduce(ids, initial=0))
+
+    def _places(self, wanted: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+        """Give the row of each chunk, and whether it has one."""
+        if not self._n:
+            return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
+        if self._order is None:
+            self._order = np.argsort(self._ids[: self._n], kind="stable")
+        places = np.searchsorted(self._ids[: self._n], wanted, sorter=self._order)
+        rows = self._order[np.minimum(places, self._n - 1)]
+        return rows, self._ids[rows] == wanted
+
+    def scores_of(self, query: Scores, chunk_ids: Ids) -> Scores:
+        """Give (n,) float32 cosines of these chunks; NaN for one without a vector."""
+        result = np.full(len(chunk_ids), np.nan, np.float32)
+        with self._lock:
+            rows, found = self._places(chunk_ids)
+            for i in np.flatnonzero(found).tolist():
+                block, place = divmod(int(rows[i]), _BLOCK_ROWS)
+                result[i] = self._blocks[block][place] @ query
+        return result
+
+    def rows(self, chunk_ids: Ids) -> Scores:
+        """Give (n, dim) float32 vectors of these chunks.
+
+        Raises:
+            KeyError: one of them has no vector (any more).
+        """
+        with self._lock:
+            rows, found = self._places(chunk_ids)
+            if not found.all():
+                raise KeyError("a vector is gone")
+            result = np.empty((len(rows), self.dim), np.float32)
+            for i, row in enumerate(rows.tolist()):
+                block, place = divmod(row, _BLOCK_ROWS)
+                result[i] = self._blocks[block][place]
+            return result
 
     def chunk_ids(self) -> Ids:
         """Give the ids of all chunks that have a vector, sorted."""
@@ -157,6 +206,7 @@ class VectorMatrix:
     def _compact(self) -> None:
         kept = np.flatnonzero(self._ids[: self._n] >= 0)
         ids = self._ids[kept]
+        self._total = self._parity = 0
         old, self._blocks, self._n, self._n_dead = self._blocks, [], 0, 0
         self._ids = np.empty(0, np.int64)
         for number, block in enumerate(old):

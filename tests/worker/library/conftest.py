@@ -73,12 +73,12 @@ def listed(worker: LibraryWorker) -> dict[str, FileEntry]:
     return {entry.name: entry for entry in worker.call(ListFiles(limit=1000)).files}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], interval_s: float = 0.03) -> None:
     """Wait for something that the worker does in the background."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.03)
+        time.sleep(interval_s)
 
 
 def wait_idle(worker: LibraryWorker) -> None:
