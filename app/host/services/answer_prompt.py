@@ -9,7 +9,6 @@ from app.core.conversations import PromptTurn, first_kept, window
 from app.core.errors import AppError, ModelError
 from app.core.prompting import (
     MESSAGE_OVERHEAD_TOKENS,
-    SYSTEM_PROMPT,
     Passage,
     Span,
     choose,
@@ -18,6 +17,7 @@ from app.core.prompting import (
     passage_budget,
     prompt_messages,
     question_content,
+    system_prompt,
 )
 from app.host.services.chat_store import History, PromptRecord
 from app.host.services.ports import EnginePort, LibraryPort
@@ -75,6 +75,7 @@ class PromptBuilder:
         """Bind what the prompt is made of; the model is loaded."""
         self._library, self._engine, self._info = library, engine, info
         self._asked, self._history = asked, history
+        self._system = system_prompt(info.n_params)
         self._room = info.context_length - min(asked.max_tokens, info.context_length // _RESERVED_SHARE)
 
     async def build(self) -> Prepared:
@@ -87,7 +88,7 @@ class PromptBuilder:
         asked = self._asked
         turns = window([turn.prompt for turn in self._history.turns])
         system, question, *counts = await self._count(
-            SYSTEM_PROMPT, asked.question, *(hit.text for hit in asked.hits), *map(_turn_text, turns)
+            self._system, asked.question, *(hit.text for hit in asked.hits), *map(_turn_text, turns)
         )
         tokens = dict(zip((hit.chunk_id for hit in asked.hits), counts, strict=False))
         turn_tokens = [n + 2 * MESSAGE_OVERHEAD_TOKENS for n in counts[len(asked.hits) :]]
@@ -146,7 +147,7 @@ class PromptBuilder:
         )
         sources = {passage.n: passage for passage in (*standing, *written)}
         note = _FRESH_WINDOW if was_cut else ""
-        return Prepared(prompt_messages(turns, content), record, sources, note)
+        return Prepared(prompt_messages(self._system, turns, content), record, sources, note)
 
     def _standing(self, turns: Iterable[PromptTurn]) -> list[Passage]:
         """Give the passages that are written out in these turns."""

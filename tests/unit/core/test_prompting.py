@@ -13,6 +13,7 @@ from app.core.prompting import (
     prompt_messages,
     question_content,
     search_limit,
+    system_prompt,
 )
 from app.protocol.library import Hit
 
@@ -48,10 +49,16 @@ def test_small_models_get_fewer_passages() -> None:
     assert budgets[0] < 1000 < budgets[2]
 
 
+def test_small_models_get_a_shorter_system_prompt() -> None:
+    assert len(system_prompt(135_000_000)) < len(system_prompt(7_000_000_000))
+    assert all("quotations" in system_prompt(n) for n in (135_000_000, 7_000_000_000))
+
+
 def test_the_best_hits_that_fit_are_chosen() -> None:
     hits = [hit(1, 0, 10), hit(2, 10, 20), hit(3, 20, 30)]
     tokens = {1: 100, 2: 1000, 3: 50}
-    assert choose(hits, tokens, 300) == [hits[0], hits[2]]
+    assert choose(hits, tokens, 300) == hits[:1]
+    assert choose(hits, tokens, 2000) == hits
     assert choose(hits, tokens, 10) == [hits[0]]
     assert choose([], tokens, 300) == []
 
@@ -101,9 +108,9 @@ def test_a_passage_knows_what_it_contains() -> None:
 
 
 def test_a_prompt_begins_with_the_one_before_it() -> None:
-    first = prompt_messages([], "one?")
+    first = prompt_messages(SYSTEM_PROMPT, [], "one?")
     turns = [PromptTurn("a", "one?", "reply [1]")]
-    second = prompt_messages(turns, "two?")
+    second = prompt_messages(SYSTEM_PROMPT, turns, "two?")
     assert first[0].content == SYSTEM_PROMPT
     assert second[: len(first)] == first
     assert [m.role for m in second] == ["system", "user", "assistant", "user"]
