@@ -65,7 +65,8 @@ def test_the_index_is_built_when_idle_and_answers_as_exact_search_does(
     modes = {path.stat().st_mode & 0o077 for path in filled.index_dir.rglob("*")}
     assert modes == {0}
     with start(filled, "auto") as worker:  # small: kept in step, not used
-        assert "holds every vector" in index_check(worker) and IN_USE not in index_check(worker)
+        wait_until(lambda: "holds every vector" in index_check(worker), 0.2)
+        assert IN_USE not in index_check(worker)
 
 
 def truncate(directory: Path) -> None:
