@@ -25,6 +25,7 @@ Arguments = Sequence[Any] | Mapping[str, Any]
 _USER_VERSION = struct.Struct(">60xI")
 _WRITE_WAIT_MS = 10_000
 _FULL_ERRNOS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_READ_ONLY_ERRNOS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
 _FREE_HINT = "Free some space on the disk that holds the data folder; the work then goes on by itself."
 
 
@@ -219,11 +220,7 @@ def translated() -> Iterator[None]:
             "A copy from before may stand in `backups` in the data folder; `h2ogpt doctor` says more.",
         ) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
-        raise StorageError(
-            "storage.read_only",
-            "The data folder cannot be written.",
-            "Check that the folder exists, that it belongs to you and that its disk is not write-protected.",
-        ) from error
+        raise _read_only_error() from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise StorageError(
             "storage.busy",
@@ -235,12 +232,22 @@ def translated() -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL_ERRNOS:
             raise full_error() from error
+        if error.errno in _READ_ONLY_ERRNOS:
+            raise _read_only_error() from error
         raise
 
 
 def full_error() -> StorageError:
     """Give the error of a full disk."""
     return StorageError("storage.full", "The disk that holds the data folder is full.", _FREE_HINT)
+
+
+def _read_only_error() -> StorageError:
+    return StorageError(
+        "storage.read_only",
+        "The data folder cannot be written.",
+        "Check that the folder exists, that it belongs to you and that its disk is not write-protected.",
+    )
 
 
 def _io_error(error: apsw.IOError) -> StorageError:

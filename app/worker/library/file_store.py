@@ -195,6 +195,10 @@ class FileStore:
         connection.execute("UPDATE locations SET attempts = attempts + 1 WHERE id = ?", (location_id,))
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('reading', ?)", (location_id,))
 
+    def forget_attempt(self, connection: apsw.Connection, location_id: int) -> None:
+        """Take back what `begin_attempt` noted."""
+        connection.execute("UPDATE locations SET attempts = attempts - 1 WHERE id = ?", (location_id,))
+
     def is_current(self, connection: apsw.Connection, location_id: int, revision: int) -> bool:
         """Tell whether a reading is still wanted: not removed, not cancelled, not asked for anew."""
         row = connection.execute(

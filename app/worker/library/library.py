@@ -188,6 +188,9 @@ class Library:
         counts = self.files.counts()
         n_documents, n_chunks, n_embedded = self.documents.totals()
         waiting = counts.get(FileState.QUEUED, 0) + counts.get(FileState.EMBEDDING, 0)
+        if self.reader.is_reading and counts.get(FileState.QUEUED):
+            counts[FileState.QUEUED] -= 1
+            counts[FileState.READING] = 1
         return LibraryStatus(
             paused=self.paused,
             waiting=waiting,
@@ -285,6 +288,7 @@ class Library:
         self.waiters.finished(ids)
 
     def _on_documents_progressed(self, document_ids: Sequence[int]) -> None:
+        self._on_recovered()
         rows = self.database.rows(
             "SELECT id FROM locations WHERE document_id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(document_ids)),),

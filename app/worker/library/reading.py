@@ -110,6 +110,7 @@ class Reader:
         self._paused = False
         self._stopped = False
         self._warmed = False
+        self._begun: tuple[int, int] | None = None
         self._active: ActiveFile | None = None
         self.bytes_per_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
@@ -150,6 +151,11 @@ class Reader:
         """Give the progress of a file that is being read; None for any other."""
         active = self._active
         return active.progress if active is not None and active.location_id == location_id else None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a file is being read at this moment."""
+        return self._active is not None
 
     @property
     def busy(self) -> bool:
@@ -214,13 +220,24 @@ class Reader:
         self._pace.reading(True)
         try:
             self._events.changed([file.location_id])
-            with self._database.write(durable=False) as connection:
-                self._files.begin_attempt(connection, file.location_id)
+            self._begin(file)
             _Reading(self, file, active).run()
             self._events.recovered()
         finally:
             self._pace.reading(False)
             self._active = None
+
+    def _begin(self, file: QueuedFile) -> None:
+        """Note that a reading begins; tried again after trouble with the disk, it is still the same one."""
+        if self._begun != (file.location_id, file.revision):
+            with self._database.write(durable=False) as connection:
+                self._files.begin_attempt(connection, file.location_id)
+            self._begun = (file.location_id, file.revision)
+
+    def _forget_attempt(self, location_id: int) -> None:
+        """Note that a reading ended because the worker ends in order, which is nobody's fault."""
+        with self._database.write(durable=False) as connection:
+            self._files.forget_attempt(connection, location_id)
 
 
 class _Reading:
@@ -245,6 +262,8 @@ class _Reading:
             self._finish(outcome_of(error))
         except (Interrupted, ParseCancelled):
             log.info("reading of file %d was cancelled", self._file.location_id)
+            if self._reader._stopped:
+                self._reader._forget_attempt(self._file.location_id)
 
     def _read_once(self) -> bool:
         """Read the file; False where it changed meanwhile, so that it must be read again."""

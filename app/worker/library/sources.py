@@ -25,7 +25,7 @@ _O_FLAGS = (
 _SPECIAL = Outcome(
     FileState.UNSUPPORTED,
     "file.special",
-    "This is not a regular file but a pipe, a socket or a device.",
+    "This is not a regular file but a folder, a pipe, a socket or a device.",
     "Only regular files can be read.",
 )
 _LOOP = Outcome(
@@ -71,11 +71,10 @@ def open_source(path: bytes) -> BinaryIO:
         descriptor = os.open(path, _O_FLAGS)
     except (OSError, ValueError) as error:
         raise file_error(outcome_of(error)) from error
-    file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
+        os.close(descriptor)
         raise file_error(_SPECIAL)
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def hash_file(file: BinaryIO, cancelled: threading.Event) -> bytes:

@@ -127,6 +127,7 @@ class Vectorizer:
 
     def _pause_after_trouble(self) -> None:
         with self._wake:
+            self._has_work = True
             if not self._stopped:
                 self._wake.wait(timeout=_RETRY_S)
 
