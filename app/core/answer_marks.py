@@ -73,6 +73,6 @@ def with_marks(sentence: str, numbers: Iterable[int]) -> str:
         return sentence
     end = _SENTENCE_END.search(sentence)
     cut = end.start() if end else len(sentence)
-    body = sentence[:cut]
+    body = sentence[:cut].rstrip()
     space = "" if _UNSPACED_END.search(body) else " "
     return f"{body}{space}{marks}{sentence[cut:]}"

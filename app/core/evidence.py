@@ -281,9 +281,11 @@ class Evidence:
     def _is_denied(self, claim: Claim, window: _Window) -> bool:
         """Tell whether claim and place differ in what they deny."""
         text = self._sources[window.source_index].text[slice(*self._range(window))]
+        denied = _denied_terms(text)
         if negation_places(claim.text):
-            return not negation_places(text)
-        return _denies(text, TermSet(claim.terms))
+            return not any(TermSet(denied).holds(term) for term in _denied_terms(claim.text))
+        claimed = TermSet(claim.terms)
+        return any(claimed.holds(term) for term in denied)
 
     @cached_property
     def _small_words(self) -> frozenset[str]:
@@ -322,13 +324,10 @@ def _sentences(text: str) -> list[_Sentence]:
     ]
 
 
-def _denies(text: str, claimed: TermSet) -> bool:
-    """Tell whether a text denies one of the claimed terms: a negation right before it."""
-    for place in negation_places(text):
-        following = content_terms(text[place : place + _DENIED_WITHIN])
-        if following and claimed.holds(following[0]):
-            return True
-    return False
+def _denied_terms(text: str) -> list[Term]:
+    """Give what a text denies: the term right behind each negation."""
+    following = (content_terms(text[place : place + _DENIED_WITHIN]) for place in negation_places(text))
+    return [terms[0] for terms in following if terms]
 
 
 def _trimmed(text: str, start: int, end: int, terms: Sequence[Term]) -> tuple[int, int]:

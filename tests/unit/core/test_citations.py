@@ -136,6 +136,14 @@ def test_a_sentence_may_begin_with_a_word_of_its_own(opening: str) -> None:
     assert supported
 
 
+def test_a_denial_must_be_of_the_same_thing() -> None:
+    text = "In 1977 the court ruled that the punishment is constitutional and did not violate the amendment."
+    source = Source(1, 1, 0, text)
+    claims = ("In 1977 the court ruled that the punishment is not constitutional.", "The court ruled in 1977")
+    supported = [attribute(claim, "", [source]).supports[0].supported for claim in claims]
+    assert supported == [False, True]
+
+
 def test_a_denial_of_something_else_does_not_matter() -> None:
     source = Source(1, 1, 0, "The lamp does not need batteries and lasts 5 years, not counting not.")
     (support,) = attribute("The lamp lasts 5 years.", "", [source]).supports
