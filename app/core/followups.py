@@ -1,8 +1,8 @@
 """Make a follow-up question stand alone, so that it can be searched for (design, section 5.5).
 
 Rules, not the model (`docs/decisions/0020-followups.md`): a question that points back ("How tall is it?"), or
-that leaves out what it is about ("And in 2022?"), gets the content words of the earlier question and the
-names of its answer. A question that stands alone stays as it is.
+that leaves out what it is about ("And in 2022?"), gets the content words of the earlier question and the names
+of its answer. A question that stands alone stays as it is, but for "tell me about" and the like before it.
 """
 
 import re
@@ -70,6 +70,26 @@ class Turn:
     answer: str = ""
 
 
+# What asks for an answer without saying about what: it only waters the search down.
+_FRAMING = re.compile(
+    r"^\s*(?:(?:please|bitte|s'il vous plaît|por favor)[\s,]+)?(?:"
+    r"(?:(?:can|could|would|will)\s+you\s+(?:please\s+)?)?"
+    r"(?:(?:tell|show|give|teach)\s+me\s+(?:(?:more|something|everything|all|details)\s+)?(?:about\s+|on\s+)?"
+    r"|(?:explain|describe|summari[sz]e|outline|list|name)\s+(?:to\s+me\s+)?)"
+    r"|what\s+(?:can|could)\s+you\s+tell\s+me\s+about\s+|what\s+do\s+you\s+know\s+about\s+"
+    r"|i(?:\s+want|\s+would\s+like|['’]d\s+like)\s+to\s+know\s+(?:(?:more|something)\s+)?(?:about\s+)?"
+    r"|what\s+(?:do|does)\s+(?:the|this|these|my|our)\s+\w+\s+(?:say|tell|mention)\s+(?:about|on)\s+"
+    r"|according\s+to\s+(?:the|this|these|my|our)\s+\w+\s*,\s*"
+    r"|(?:erklär(?:e|en\s+sie)?|beschreib(?:e|en\s+sie)?|erzähl(?:e|en\s+sie)?|sag(?:e|en\s+sie)?|nenn(?:e|en\s+sie)?)\s+"
+    r"(?:mir\s+)?(?:bitte\s+)?(?:(?:mehr|etwas|alles)\s+)?(?:(?:über|zu|von)\s+)?"
+    r"|was\s+(?:sagt|steht)\s+(?:in\s+)?(?:das|dieses|dem|diesem|mein|meinem)\s+\w+\s+(?:über|zu)\s+"
+    r"|(?:explique|décris|décrivez|parle|dis|dites)[\s-]+(?:moi\s+)?(?:(?:de|sur|plus\s+sur)\s+)?"
+    r"|(?:explica|explique|describe|dime|háblame|cuéntame)\s+(?:(?:más\s+)?(?:de|sobre)\s+)?"
+    r")",
+    re.IGNORECASE,
+)
+
+
 def stand_alone(question: str, earlier: Sequence[Turn]) -> str:
     """Give the question as it can be searched for.
 
@@ -77,10 +97,17 @@ def stand_alone(question: str, earlier: Sequence[Turn]) -> str:
         question: as the user typed it.
         earlier: the turns before it, oldest first.
     """
+    bare = _without_framing(question)
     if not earlier or not needs_context(question):
-        return question
+        return bare
     subject = _subject(question, earlier)
-    return f"{subject}: {question.strip()}" if subject else question
+    return f"{subject}: {bare.strip()}" if subject else bare
+
+
+def _without_framing(question: str) -> str:
+    """Cut "tell me about" and the like, where something remains to search for."""
+    rest = _FRAMING.sub("", question, count=1)
+    return rest if content_terms(rest) else question
 
 
 def needs_context(question: str) -> bool:
