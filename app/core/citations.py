@@ -18,10 +18,17 @@ from app.core.words import content_terms
 
 MAX_CLAIMS = 300  # a tiny model that repeats itself must not hold up the host
 _LIST_ITEM = re.compile(r"(?:[-*+•>|#]+|\d{1,3}[.)]|\*\*)\s*")
+_PAPERS = r"(?:passages?|documents?|texts?|context|sources?|excerpts?|articles?|information)"
+# Sentences that say that the passages say nothing: true or not, no passage can support them.
 _ABSENCE = re.compile(
-    r"\b(?:passages?|documents?|texts?|context|sources?|information)\b[^.]*\b(?:no|not|n't|never)\b"
-    r"|\b(?:no|not)\b[^.]*\b(?:information|mention(?:ed)?|stated|provided|given|specified|found)\b"
-    r"|\bI (?:do not|don['’]t|can ?not|can['’]t) (?:know|find|tell|answer|see)\b",
+    r"\W*(?:(?:however|unfortunately|but|sorry|i['’]m sorry)\W+)*(?:"
+    rf"(?:the|these|this|those|your|my)?\s*(?:given|provided|available)?\s*{_PAPERS}\s+(?:\w+\s+)?"
+    r"(?:(?:do|does|did|is|are|was|were|can)\s?(?:not|n['’]t)|(?:don|doesn|didn|isn|aren|can)['’]t"
+    r"|cannot|(?:contains?|provides?|gives?|ha(?:s|ve)|mentions?)\s+no)\b"
+    r"|there (?:is|was) no (?:information|mention|answer)\b"
+    r"|(?:it|this|that)(?: is|['’]s)? not (?:\w+ )?(?:mentioned|stated|specified|given|said|clear)\b"
+    rf".*\b{_PAPERS}"
+    r"|i (?:do not|don['’]t|can ?not|can['’]t) (?:know|find|tell|answer|see)\b)",
     re.IGNORECASE,
 )
 
@@ -147,7 +154,7 @@ def _places(evidence: Evidence, claim: Claim, named: Iterable[int]) -> tuple[Seq
 def _is_claim(sentence: str) -> bool:
     """Tell whether a sentence states something that a source could support."""
     body = _LIST_ITEM.sub("", sentence, count=1).strip()
-    if sentence.startswith("#") or body.endswith((":", "：", "?", "？")) or _ABSENCE.search(body):
+    if sentence.startswith("#") or body.endswith((":", "：", "?", "？")) or _ABSENCE.match(body):
         return False
     return bool(content_terms(body)) or body.strip(" *_.!").casefold() in (
         "yes",

@@ -237,6 +237,10 @@ def test_yes_and_no_are_not_verified_by_words() -> None:
         "Was she born in Warsaw in 1867?",
         "The passages do not say where she was buried.",
         "I cannot find that.",
+        "However, the provided context does not say it.",
+        "There is no information about her grave.",
+        "It is not clearly stated in the documents.",
+        "The documents contain no mention of it.",
         "```\nborn = Warsaw[1]\n```",
         "***",
         "",
@@ -246,6 +250,11 @@ def test_yes_and_no_are_not_verified_by_words() -> None:
 def test_what_states_nothing_is_neither_cited_nor_marked(answer: str) -> None:
     result = attribute(answer, "When was Marie Curie born?", SOURCES)
     assert result == Attribution(answer.strip())
+
+
+def test_a_claim_that_mentions_what_is_not_specified_is_still_a_claim() -> None:
+    answer = "It also mentions that pumps cannot fly, which may not have been specified by Helga."
+    assert unsupported(answer) == [answer]
 
 
 def test_markdown_lists_keep_their_form() -> None:
