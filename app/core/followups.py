@@ -2,7 +2,8 @@
 
 Rules, not the model (`docs/decisions/0020-followups.md`): a question that points back ("How tall is it?"), or
 that leaves out what it is about ("And in 2022?"), gets the content words of the earlier question and the
-names of its answer. A question that stands alone stays as it is, but for "tell me about" and the like before it.
+names of its answer. A question that stands alone stays as it is, but for "tell me about" and the like before
+it.
 """
 
 import re
