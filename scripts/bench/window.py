@@ -3,7 +3,7 @@
     .venv/bin/python scripts/bench/window.py [--starts 5] [--pdf FILE]
 
 Ready means: shown, and its event loop has turned. Warm starts are measured from the start of the interpreter,
-on the Qt platform of the environment (Xvfb, `offscreen`). The loop is measured while a PDF of 220 pages is read
+on the Qt platform of the environment. The loop is measured while a PDF of 220 pages is read
 and an answer streams. The reference printed beside it is a bare PySide6 window, started side by side.
 """
 
