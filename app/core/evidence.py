@@ -139,8 +139,8 @@ class Evidence:
             claim: what is said.
             only: numbers of the passages to look in; None for all.
         """
-        if not claim.own:
-            return ()
+        if not claim.own or self._coverage(claim.terms, self._contexts) < MIN_COVERAGE:
+            return ()  # all passages together do not hold its words
         whole = self._supporting_place(claim, only)
         if whole:
             return (whole,)

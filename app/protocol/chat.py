@@ -57,8 +57,8 @@ class ChatMessage(Body):
         state: `complete`, `streaming`, `stopped` (by the user), `interrupted` (crash or error; what came is
             kept) or `failed`.
         unsupported: ranges of the answer (code points) that no passage supports.
-        error_message: in words, for `failed` and `interrupted`, and for `complete` where a limit cut the answer;
-            with error_hint, the next step (which a `not_found` answer has without a message).
+        error_message: in words, for `failed` and `interrupted`, and for `complete` where a limit cut the
+            answer; with error_hint, the next step (which a `not_found` answer has without a message).
     """
 
     id: str
@@ -184,7 +184,7 @@ class SaveDraft(Request[Empty]):
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerStarted(Body):
-    """Progress of Ask: both messages are stored (without `keep` only made; the conversation has no id then)."""
+    """Progress of Ask: both messages are stored; without `keep` they are not, the conversation has no id."""
 
     TYPE: ClassVar[str] = "answer.started"
     conversation: ConversationEntry
