@@ -108,6 +108,18 @@ def passage_budget(n_params: int) -> int:
     return next((budget for limit, budget in _BUDGETS if n_params < limit), _UNLIMITED)
 
 
+def echo_stops(n_params: int) -> tuple[str, ...]:
+    """Give the words at which a model of this size has begun to continue the prompt instead of answering."""
+    return ("\nQuestion:",) if n_params < _BUDGETS[0][0] else ()
+
+
+def without_echo(answer: str) -> str:
+    """Take a passage's closing mark off the end of an answer that never opened one."""
+    text = answer.strip()
+    is_open = text.endswith(f"\n{_DELIMITER}") and text.count(_DELIMITER) % 2 == 1
+    return text.removesuffix(_DELIMITER).rstrip() if is_open else text
+
+
 def hit_cost(hit: Hit, tokens: Mapping[int, int]) -> int:
     """Give the tokens that a hit takes in a prompt, `tokens` being those of each text by chunk_id."""
     return tokens[hit.chunk_id] + PASSAGE_OVERHEAD_TOKENS

@@ -12,7 +12,7 @@ from app.core.conversations import Kind, State
 from app.core.errors import AppError, ModelError
 from app.core.evidence import Source
 from app.core.followups import Turn, stand_alone
-from app.core.prompting import Passage, search_limit
+from app.core.prompting import Passage, echo_stops, search_limit, without_echo
 from app.host.services.answer_prompt import Asked, Prepared, PromptBuilder
 from app.host.services.answer_sources import Verifier, documents_of, not_found_hint
 from app.host.services.chat_store import History, PromptRecord
@@ -104,7 +104,8 @@ class Answering:
             return await self._not_found(query)
         info = await self._load()
         prepared = await self._prepare(query, hits, info, history)
-        return await self._complete(await self._generate(prepared))
+        stops = echo_stops(info.n_params) if kind is Kind.DOCUMENTS else ()
+        return await self._complete(await self._generate(prepared, stops))
 
     # ------------------------------------------------------------------------------------------ search
 
@@ -165,7 +166,7 @@ class Answering:
         wished = self._request.max_tokens
         return self._ports.settings.current().max_tokens if wished is None else max(1, wished)
 
-    async def _generate(self, prepared: Prepared) -> Generation:
+    async def _generate(self, prepared: Prepared, stops: tuple[str, ...]) -> Generation:
         """Let the model write; each piece of text goes out at once, and to the disk twice a second."""
         settings, request = self._ports.settings.current(), self._request
         generate = Generate(
@@ -177,6 +178,7 @@ class Answering:
             min_p=settings.min_p,
             repeat_penalty=settings.repeat_penalty,
             seed=request.seed,
+            stop=stops,
         )
         stream = self._ports.engine.stream(generate)
         async with self._saving(), contextlib.aclosing(stream) as bodies:  # type: ignore[type-var]
@@ -219,7 +221,7 @@ class Answering:
     # ------------------------------------------------------------------------------------------ end
 
     async def _complete(self, generation: Generation) -> ChatMessage:
-        self._text = generation.text
+        self._text = without_echo(generation.text)
         if not generation.text.strip():
             raise ModelError(
                 "answer.empty",

@@ -8,12 +8,14 @@ from app.core.prompting import (
     SYSTEM_PROMPT,
     Passage,
     choose,
+    echo_stops,
     pack,
     passage_budget,
     prompt_messages,
     question_content,
     search_limit,
     system_prompt,
+    without_echo,
 )
 from app.protocol.library import Hit
 
@@ -114,3 +116,14 @@ def test_a_prompt_begins_with_the_one_before_it() -> None:
     assert first[0].content == SYSTEM_PROMPT
     assert second[: len(first)] == first
     assert [m.role for m in second] == ["system", "user", "assistant", "user"]
+
+
+def test_only_a_tiny_model_is_stopped_where_it_continues_the_prompt() -> None:
+    assert echo_stops(135_000_000) == ("\nQuestion:",)
+    assert echo_stops(8_000_000_000) == ()
+
+
+def test_a_closing_mark_without_an_opening_one_is_taken_off() -> None:
+    assert without_echo('It is 5 bar.\n"""\n') == "It is 5 bar."
+    assert without_echo(' """\nIt is 5 bar.\n"""') == '"""\nIt is 5 bar.\n"""'
+    assert without_echo("It is 5 bar. ") == "It is 5 bar."
