@@ -30,7 +30,7 @@ from scripts.faults.make_documents import QUESTION, make_pdf
 
 TOP_DIR = Path(__file__).resolve().parents[1]
 DEBIAN_PDF = Path("/usr/share/debian-reference/debian-reference.en.pdf")
-DEBIAN_QUESTION = "What is the root account?"
+DEBIAN_QUESTION = "What is etckeeper used for?"
 SIZE = (1280, 800)
 STORY = "Write a long story about a river and the people who live beside it."
 
