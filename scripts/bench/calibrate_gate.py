@@ -17,7 +17,7 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.worker.library.embedding import OnnxEmbedder
-from app.worker.library.gate import Language
+from app.worker.library.gate import VECTORS_POWER, Language
 from scripts.bench.corpora import load_xquad
 from scripts.bench.gate_questions import Case, large_library_cases, small_library_cases, split_groups
 from scripts.bench.library_of import RememberingEmbedder
@@ -67,7 +67,8 @@ def threshold(values: Array, labels: Array, settings: npt.NDArray[np.str_]) -> f
 def calibrate(cases: Sequence[Case], *, with_vectors: bool) -> tuple[float, float, float]:
     """Give the weights of coverage and cosine and the intercept, for a threshold of 0.5."""
     labels = np.array([case.is_present for case in cases], np.float64)
-    rows = [(case.evidence.coverage, case.evidence.cosine or 0.0) for case in cases]
+    power = VECTORS_POWER if with_vectors else 1
+    rows = [(case.evidence.coverage**power, case.evidence.cosine or 0.0) for case in cases]
     features = np.array(rows)[:, : 2 if with_vectors else 1]
     mean, scale = features.mean(axis=0), features.std(axis=0)
     *weights, intercept = fit((features - mean) / scale, labels)

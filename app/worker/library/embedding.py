@@ -149,12 +149,14 @@ class TorchEmbedder:
         """
         try:
             from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging as transformers_logging
         except ImportError as error:
             raise ModelError(
                 "embedding.no_torch",
                 "This embedding model needs the extra `torch`, which is not installed.",
                 "Install it with `pip install h2ogpt-desktop[torch]`, or use the bundled model.",
             ) from error
+        transformers_logging.disable_progress_bar()
         try:
             self._model: Any = SentenceTransformer(model_name_or_path, device=device, local_files_only=True)
         except (OSError, ValueError) as error:
@@ -164,7 +166,7 @@ class TorchEmbedder:
                 "Choose a folder that holds a sentence-transformers model, or use the bundled one.",
             ) from error
         self.name = f"{Path(model_name_or_path).name}/torch"
-        self.dim = int(self._model.get_sentence_embedding_dimension())
+        self.dim = int(self._model.encode([""], show_progress_bar=False).shape[1])
 
     def embed(self, texts: Sequence[str], n_threads: int = 1) -> Vectors:
         """Give (len(texts), dim) float32, rows L2-normalised; `n_threads` is set for the whole process."""
@@ -179,14 +181,15 @@ class TorchEmbedder:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Give the number of tokens of each text, without the model's start and end marks."""
-        rows = self._model.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        rows = self._model.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return [len(row) for row in rows]
 
     def cuts(self, text: str, n_tokens: int) -> list[int]:
         """Give the offsets in `text` at which pieces of at most `n_tokens` tokens end."""
-        offsets = self._model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
-            "offset_mapping"
-        ]
+        encoding = self._model.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        offsets = encoding["offset_mapping"]
         cuts = [offsets[i][0] for i in range(n_tokens, len(offsets), n_tokens)]
         return [*(cut for cut in cuts if cut), len(text)]
 
