@@ -28,9 +28,10 @@ COMMON_TERM_SHARE = 0.05
 _MIN_RARE_TERMS = 2
 
 _ENGLISH = """
-    a about an and are as at be been but by can could did do does for from had has have he her his how i
-    if in into is it its me my not of on or our she so than that the their them then there these they
-    this those to was we were what when where which who whom whose why will with would you your
+    a about all also an and any are as at be been but by can could did do does for from get gets got had has
+    have he her his how i if in into is it its many me more most much must my no not of on only or our shall
+    she should so some such than that the their them then there these they this those to us was we were what
+    when where which who whom whose why will with would you your
 """
 _GERMAN = """
     als am an auf aus bei das dem den der des die ein eine einem einen einer eines er es für hat hatte
