@@ -17,7 +17,15 @@ from app.core.paths import DataPaths
 
 PATIENCE_S = 3.0
 # Pools and watchers that belong to a loop or to a library and end with it, or with the interpreter.
-_LASTING_THREADS = ("asyncio_", "ThreadPoolExecutor", "waitpid-", "pytest_timeout", "QThread", "Dummy-", "tqdm_monitor")
+_LASTING_THREADS = (
+    "asyncio_",
+    "ThreadPoolExecutor",
+    "waitpid-",
+    "pytest_timeout",
+    "QThread",
+    "Dummy-",
+    "tqdm_monitor",
+)
 _LASTING_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "Xvfb")
 
 
