@@ -19,7 +19,7 @@ import numpy as np
 
 from app.worker.library.index_client import IndexBroken, IndexClient
 from app.worker.library.index_process import MAX_ADD
-from app.worker.library.pace import INDEXING_NICENESS, lower_priority
+from app.worker.library.pace import INDEXING_STEPS, lower_priority
 from app.worker.library.vectors import DenseHits, Ids, Scores, VectorMatrix
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class ChromaCache:
         return "ok", f"The index {step} ({manifest.get('count', 0)} vectors) and {use}."
 
     def _run(self) -> None:
-        lower_priority(INDEXING_NICENESS)
+        lower_priority(INDEXING_STEPS)
         idle_since: float | None = None
         while not self._stopping.wait(min(_POLL_S, self._idle_s / 2)):
             if self.trouble or not self._is_idle() or not self._needs_work():

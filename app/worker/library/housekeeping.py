@@ -12,7 +12,7 @@ from app.protocol.library import FileState
 from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore
 from app.worker.library.file_store import FileStore, Outcome, Source
-from app.worker.library.pace import EMBEDDING_NICENESS, lower_priority
+from app.worker.library.pace import EMBEDDING_STEPS, lower_priority
 from app.worker.library.sources import MISSING, MISSING_KEPT
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Housekeeper:
             self._condition.notify_all()
 
     def _run(self) -> None:
-        lower_priority(EMBEDDING_NICENESS)
+        lower_priority(EMBEDDING_STEPS)
         while True:
             with self._condition:
                 while not (self._purge_wanted or self._clean_wanted or self._refreshes or self._stopped):

@@ -6,7 +6,6 @@ is one lane, in order; reading and making vectors happen in background threads.
 
 import argparse
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -56,7 +55,6 @@ from app.worker.runtime import Handler, Job, Later, Reply, Worker
 log = logging.getLogger(__name__)
 
 _REOPEN_S = 2.0
-_NICENESS = 3
 S = TypeVar("S")
 
 
@@ -259,8 +257,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--index", choices=INDEX_MODES, default="auto", help="use of the Chroma index")
     parser.add_argument("--index-idle-s", type=float, default=IDLE_S, help="idle time before it is kept up")
     options = parser.parse_args(arguments)
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
     service: LibraryService
     worker: Worker
 

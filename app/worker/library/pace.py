@@ -9,9 +9,8 @@ THROTTLE_GRACE_S = 30.0
 """A throttle that lasts longer than this lets a small share of the work through, so that it never starves."""
 _SHARE_PAUSE_S = 2.0
 
-READING_NICENESS = 5
-EMBEDDING_NICENESS = 12
-INDEXING_NICENESS = 19
+READING_STEPS, EMBEDDING_STEPS, INDEXING_STEPS = 2, 5, 9
+"""By how much these threads yield to searches, which have the priority that the host gave the process."""
 
 
 def available_cores() -> int:
@@ -71,10 +70,8 @@ class Pace:
             return 1 if self._n_reading else self._bulk_threads
 
 
-def lower_priority(niceness: int) -> None:
-    """Let the calling thread, and those it starts, yield to others. Linux knows priorities of threads."""
+def lower_priority(steps: int) -> None:
+    """Let the calling thread, and those that it starts, yield to the others of the process (Linux)."""
     if sys.platform == "linux":
-        try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
-        except OSError:
-            return  # it has a lower priority already and may not raise it
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + steps)

@@ -19,7 +19,7 @@ from app.worker.library.chunking import TokenCounter, chunk_document
 from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore, NewDocument, discard
 from app.worker.library.file_store import FileStore, Outcome, QueuedFile
-from app.worker.library.pace import READING_NICENESS, Pace, lower_priority
+from app.worker.library.pace import READING_STEPS, Pace, lower_priority
 from app.worker.library.schema import MAX_CHUNKS
 from app.worker.library.sources import (
     CHANGING,
@@ -164,7 +164,7 @@ class Reader:
             return self._has_work and not self._paused
 
     def _run(self) -> None:
-        lower_priority(READING_NICENESS)
+        lower_priority(READING_STEPS)
         while self._wait_for_work():
             try:
                 self._next()

@@ -223,11 +223,15 @@ def write_content(files_dir: Path, content: bytes) -> tuple[Path, bytes]:
         return path, digest
     files_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # what was written of it would keep a full disk full
+        raise
     if os.name == "posix":  # elsewhere a folder cannot be synced
         descriptor = os.open(files_dir, os.O_RDONLY)
         try:

@@ -16,7 +16,7 @@ from app.worker.library.catalogue import Catalogue
 from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore
 from app.worker.library.embedding import Embedder, Vectors, text_to_embed
-from app.worker.library.pace import EMBEDDING_NICENESS, Pace, lower_priority
+from app.worker.library.pace import EMBEDDING_STEPS, Pace, lower_priority
 from app.worker.library.schema import chunk_id
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Vectorizer:
             return self._has_work and not self._paused
 
     def _run(self) -> None:
-        lower_priority(EMBEDDING_NICENESS)
+        lower_priority(EMBEDDING_STEPS)
         self._catalogue.loaded.wait()
         while self._wait_for_work():
             try:
