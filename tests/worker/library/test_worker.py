@@ -5,6 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pymupdf
 import pytest
 
 from app.core.paths import DataPaths
@@ -377,3 +378,32 @@ def test_a_newer_library_is_refused_without_a_change(paths: DataPaths) -> None:
     assert body.code == "storage.newer" and "newer version" in body.message and body.hint
     assert paths.library_db_path.read_bytes() == bytes(content)
     assert sorted(path.name for path in paths.root.glob("library.db*")) == ["library.db"]
+
+
+def test_a_pdf_keeps_its_pages_and_the_boxes_of_its_words(worker: LibraryWorker, sources: Path) -> None:
+    path = sources / "manual.pdf"
+    document = pymupdf.open()
+    for number, text in enumerate((PUMP, BOILER), start=1):
+        page = document.new_page(width=595, height=842)
+        page.insert_textbox((50, 50, 545, 800), f"Page {number}. {text}", fontsize=11)
+    document.save(str(path))
+    document.close()
+    result = add(worker, path)["manual.pdf"]
+    assert (result.state, result.pages, result.chunks) == ("ready", 2, 2)
+
+    hit = worker.call(Search(query="How hot does the boiler run?")).hits[0]
+    assert hit.page == 2
+    info = worker.call(GetDocument(document_id=hit.document_id))
+    assert (info.format, info.renderable, len(info.pages)) == ("pdf", True, 2)
+    assert (info.pages[1].width, info.pages[1].height) == (595.0, 842.0)
+    text = worker.call(GetText(document_id=hit.document_id, char_start=0, char_end=info.n_chars)).text
+    assert text[hit.char_start : hit.char_end] == hit.text
+
+    boxes = worker.call(GetWordBoxes(document_id=hit.document_id, page=2))
+    words = [text[start:end] for start, end, *_ in boxes.boxes]
+    assert words[:4] == ["Page", "2.", "The", "boiler"]
+    assert all(50 <= x0 < x1 <= 545 and 50 <= y0 < y1 <= 800 for _, _, x0, y0, x1, y1 in boxes.boxes)
+    (match,) = worker.call(FindInDocument(document_id=hit.document_id, text="pressure GAUGE")).matches
+    assert (text[match[0] : match[1]], match[2]) == ("pressure gauge", 2)
+    assert code_of(worker, GetWordBoxes(document_id=hit.document_id, page=3)) == "page.not_found"
+    assert problems(worker) == []
