@@ -70,10 +70,20 @@ class TestRun:
         self.runner.run(Check("layers", lambda: self.tool("lint-imports")))
 
     def pytest(self, part: str, environment: dict[str, str]) -> tuple[bool, str]:
-        """Run one part of the tests under coverage, child processes included."""
+        """Run one part of the tests, under coverage (child processes included) unless it has to be fast."""
         report_path = self._work_dir / f"{part}.xml"
-        command = [str(self._layout.python_path), "-m", "coverage", "run", "-m", "pytest"]
-        command += ["-p", "scripts.setup.test_parts", "--part", part, "--junitxml", str(report_path)]
+        command = [str(self._layout.python_path), "-m"]
+        if not self._options.fast:
+            command += ["coverage", "run", "-m"]
+        command += [
+            "pytest",
+            "-p",
+            "scripts.setup.test_parts",
+            "--part",
+            part,
+            "--junitxml",
+            str(report_path),
+        ]
         if part == "core":
             command += ["-p", "no:pytest-qt"]
         if self._options.fast:
