@@ -20,7 +20,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -69,7 +71,9 @@ class TestRun:
         self.runner.run(Check("types", lambda: self.tool("mypy")))
         self.runner.run(Check("layers", lambda: self.tool("lint-imports")))
 
-    def pytest(self, part: str, environment: dict[str, str]) -> tuple[bool, str]:
+    def pytest(
+        self, part: str, environment: dict[str, str], output: IO[bytes] | None = None
+    ) -> tuple[bool, str]:
         """Run one part of the tests, under coverage (child processes included) unless it has to be fast."""
         report_path = self._work_dir / f"{part}.xml"
         command = [str(self._layout.python_path), "-m"]
@@ -90,21 +94,34 @@ class TestRun:
             command += ["-m", "not slow and not torch"]
         if self._options.k:
             command += ["-k", self._options.k]
-        exit_code = self.runner.call(command, {**self._coverage, **environment})
+        exit_code = self.runner.call(command, {**self._coverage, **environment}, output)
         return exit_code in {0, PYTEST_FOUND_NOTHING}, self.counts.add_report(report_path)
 
     def tests(self) -> None:
         """Run the three parts of the tests."""
         blocked = {"PYTHONPATH": str(self._layout.root_dir / "scripts" / "setup" / "without_qt")}
-        self.runner.run(Check(PART_TITLES["core"], lambda: self.pytest("core", blocked)))
+        core = Check(PART_TITLES["core"], lambda: self.pytest("core", blocked))
         offscreen = {"QT_QPA_PLATFORM": "offscreen"}
-        self.runner.run(Check(PART_TITLES["ui"], lambda: self.pytest("ui", offscreen)))
+        if self._options.fast:
+            self._side_by_side(core, offscreen)
+        else:
+            self.runner.run(core)
+            self.runner.run(Check(PART_TITLES["ui"], lambda: self.pytest("ui", offscreen)))
         if self._options.fast:
             self.runner.leave_out(PART_TITLES["display"], "with --fast")
         elif platform.system() != "Linux":
             self.runner.leave_out(PART_TITLES["display"], "Xvfb is there on Linux only")
         else:
             self.runner.run(Check(PART_TITLES["display"], self._tests_on_a_display))
+
+    def _side_by_side(self, core: Check, offscreen: dict[str, str]) -> None:
+        """Run the window's tests beside the others; their output is shown when the others are done."""
+        output_path = self._work_dir / "window.txt"
+        with output_path.open("wb") as output, ThreadPoolExecutor(1) as pool:
+            window = pool.submit(self.pytest, "ui", offscreen, output)
+            self.runner.run(core)
+            self.runner.run(Check(PART_TITLES["ui"], window.result))
+        print(output_path.read_text(encoding="utf-8", errors="replace"), flush=True)
 
     def _tests_on_a_display(self) -> tuple[bool, str]:
         with virtual_display() as variables:

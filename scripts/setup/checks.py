@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from scripts.setup.progress import SetupError
 
@@ -91,12 +92,23 @@ class CheckRunner:
     root_dir: Path
     results: list[Result] = field(default_factory=list)
 
-    def call(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
-        """Run a command with its output shown as it comes; return its exit code (124: took too long)."""
+    def call(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        output: IO[bytes] | None = None,
+    ) -> int:
+        """Run a command with its output shown as it comes, or written to `output`.
+
+        Returns:
+            its exit code (124: took too long).
+        """
         process = subprocess.Popen(
             list(command),
             cwd=self.root_dir,
             env={**os.environ, **(environment or {})},
+            stdout=output,
+            stderr=subprocess.STDOUT if output is not None else None,
             start_new_session=os.name == "posix",
         )
         try:

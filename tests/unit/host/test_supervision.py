@@ -27,6 +27,8 @@ from tests.unit.host.conftest import (
     until,
 )
 
+pytestmark = pytest.mark.slow  # real processes, one after the other
+
 
 async def test_starts_with_the_first_request_and_serves(make_worker: WorkerMaker, events: Recorder) -> None:
     worker = make_worker()

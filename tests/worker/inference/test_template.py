@@ -20,6 +20,8 @@ from app.worker.inference.template import (
     folded,
 )
 
+pytestmark = pytest.mark.slow  # real processes, one after the other
+
 
 def conversation(*turns: str) -> tuple[PromptMessage, ...]:
     """Give messages from `role: content` lines."""

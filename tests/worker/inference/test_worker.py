@@ -27,6 +27,8 @@ from tests.worker.inference.conftest import RunningWorker, running_worker
 from tests.worker.inference.gguf_corpus import mutations
 from tests.worker.inference.gguf_writer import TinyModel
 
+pytestmark = pytest.mark.slow  # real processes, one after the other
+
 PATIENCE_S = 30.0
 
 

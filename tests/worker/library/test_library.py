@@ -25,6 +25,8 @@ from app.worker.library.schema import MIGRATIONS
 from app.worker.parser.client import Parsed
 from tests.worker.library.conftest import wait_until
 
+pytestmark = pytest.mark.slow  # real processes, one after the other
+
 Start = Callable[..., Library]
 
 

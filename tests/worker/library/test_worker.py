@@ -43,6 +43,8 @@ from app.protocol.system import ErrorBody
 from scripts.bench.worker_client import LibraryWorker, RequestCancelled, RequestFailed
 from tests.worker.library.conftest import add, listed, wait_idle, wait_until
 
+pytestmark = pytest.mark.slow  # real processes, one after the other
+
 PUMP = "The warranty for the pump lasts 24 months from the date of delivery. Valves are checked every year."
 BOILER = "The boiler runs at eighty degrees. Its pressure gauge stands beside the door."
 

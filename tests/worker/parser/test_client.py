@@ -14,6 +14,8 @@ from app.worker.parser import serving
 from app.worker.parser.client import ParseCancelled, ParserClient, ParserLimits
 from tests.worker.parser.conftest import failure, hostile_client, parse
 
+pytestmark = pytest.mark.slow  # real processes, one after the other
+
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 

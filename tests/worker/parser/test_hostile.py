@@ -15,9 +15,10 @@ from app.worker import sandbox
 from app.worker.parser.client import ParserClient, sandbox_description
 from tests.worker.parser.conftest import REPOSITORY, failure, hostile_client, parse
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="the sandbox exists on Linux only"
-)
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox exists on Linux only"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")
