@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.citations import MAX_CLAIMS, Attribution, attribute
-from app.core.evidence import Source
+from app.core.evidence import Source, _halves, claim_of
 
 CURIE = Source(
     1,
@@ -313,6 +313,11 @@ def test_an_answer_gone_astray_still_points_to_the_place_nearest_to_the_question
     assert "/etc/shadow" in support.quote
     assert result.text == "It is the telephone directory [4]."
     assert result.unsupported == ((0, len(result.text)),)
+
+
+def test_a_joint_with_too_short_a_half_is_passed_over() -> None:
+    claim = claim_of("Yes, the boiler valve holds 5 bar and the water tank holds 9 litres.", "How much?")
+    assert [left.text for left, _ in _halves(claim)] == ["Yes, the boiler valve holds 5 bar"]
 
 
 WORDS = st.sampled_from(PIECES.split(" "))
