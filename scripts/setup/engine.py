@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 import time
 import venv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -102,32 +103,59 @@ def cmake_arguments(features: Iterable[str], machine: str | None = None) -> list
     return arguments
 
 
-def engine_key(layout: Layout) -> str:
+@dataclass(frozen=True)
+class EngineBuild:
+    """How the engine is compiled.
+
+    Attributes:
+        purpose: What it is for, as it stands behind "Compiling the engine llama.cpp".
+        arguments: CMake's switches.
+        environment: Variables for the compiler; not part of the key.
+    """
+
+    purpose: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_for_this_machine() -> EngineBuild:
+    """Return the build with exactly the instruction sets that this processor has."""
+    return EngineBuild("for this machine", cmake_arguments(cpu_features()))
+
+
+def engine_key(layout: Layout, build: EngineBuild | None = None) -> str:
     """Return the key of the wheel for this source, these switches and this kind of machine."""
     sources = (layout.requirements_dir / "engine.txt", layout.requirements_dir / "engine_build.txt")
     system = [platform.system(), platform.machine()]
-    return key_of(*sources, system, cmake_arguments(cpu_features()), _BUILD_OPTIONS)[:20]
+    switches = list((build or build_for_this_machine()).arguments)
+    return key_of(*sources, system, switches, _BUILD_OPTIONS)[:20]
 
 
-def built_wheel(layout: Layout, progress: Progress) -> Path:
+def built_wheel(layout: Layout, progress: Progress, build: EngineBuild | None = None) -> Path:
     """Return the engine's wheel from the user's cache, compiling it first if it is not there.
+
+    Args:
+        layout: Where the cache is.
+        progress: Where the lines go.
+        build: How; for this machine if none is given.
 
     Raises:
         SetupError: It could not be compiled.
     """
-    wheel_dir = layout.cache_dir / "wheels" / engine_key(layout)
+    build = build or build_for_this_machine()
+    wheel_dir = layout.cache_dir / "wheels" / engine_key(layout, build)
     for wheel_path in wheel_dir.glob("*.whl"):
         return wheel_path
     require_compiler(progress)
     wheel_dir.parent.mkdir(parents=True, exist_ok=True)
     log_path = wheel_dir.parent / "build.log"
     with (
-        progress.step("Compiling the engine llama.cpp for this machine (once; some minutes)"),
+        progress.step(f"Compiling the engine llama.cpp {build.purpose} (once; some minutes)"),
         tempfile.TemporaryDirectory(prefix="build-", dir=wheel_dir.parent) as temporary,
         log_path.open("w", encoding="utf-8") as log,
     ):
         try:
-            wheel_path = _compile(layout, Path(temporary), CompileProgress(progress, log))
+            wheel_path = _compile(layout, Path(temporary), build, CompileProgress(progress, log))
         except SetupError as error:
             raise SetupError(error.message, f"The compiler's messages are in {log_path}.") from error
         wheel_dir.mkdir(exist_ok=True)
@@ -157,7 +185,7 @@ class CompileProgress:
             self._progress.say(f"    compiled {found[1]} of {found[2]} parts")
 
 
-def _compile(layout: Layout, work_dir: Path, progress: CompileProgress) -> Path:
+def _compile(layout: Layout, work_dir: Path, build: EngineBuild, progress: CompileProgress) -> Path:
     """Compile in a throw-away environment that holds the pinned tools; return the wheel's path."""
     tools_dir = work_dir / "tools"
     venv.create(tools_dir, with_pip=True, symlinks=os.name != "nt")
@@ -169,9 +197,8 @@ def _compile(layout: Layout, work_dir: Path, progress: CompileProgress) -> Path:
     options_path.write_text(_BUILD_OPTIONS, encoding="utf-8")
     include = f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={options_path.as_posix()}"
     environment = {
-        "CMAKE_ARGS": " ".join(
-            [*cmake_arguments(cpu_features()), f'"{include}"' if " " in include else include]
-        ),
+        **build.environment,
+        "CMAKE_ARGS": " ".join([*build.arguments, f'"{include}"' if " " in include else include]),
         "PATH": f"{commands_dir}{os.pathsep}{os.environ.get('PATH', '')}",
         "FORCE_CMAKE": "1",
     }
