@@ -146,7 +146,9 @@ def install_pinned(layout: Layout, names: Sequence[str]) -> None:
     Raises:
         SetupError: pip failed.
     """
-    arguments = ["install", "--quiet", "--no-compile", "--require-hashes"]  # compiled below, on all cores
+    # The files name every package that is needed, so pip need not look for others: its resolver refuses a
+    # pinned package as soon as the index has a newer one and a third package asks for an extra of it.
+    arguments = ["install", "--quiet", "--no-compile", "--no-deps", "--require-hashes"]
     for name in names:
         arguments += ["-r", str(layout.requirements_dir / name)]
     pip(layout.python_path, arguments, "Installing packages")
