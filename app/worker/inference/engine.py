@@ -12,7 +12,7 @@ from app.core.errors import ModelError
 from app.core.gguf import GgufHead, read_head
 from app.protocol.engine import EngineInfo
 from app.worker.inference.cores import generation_threads
-from app.worker.inference.llama import AbortFlag, NativeContext, NativeModel, take_errors
+from app.worker.inference.llama import AbortFlag, NativeContext, NativeModel, has_gpu, take_errors
 from app.worker.inference.memory import MemoryPlan, available_memory, plan_memory
 from app.worker.inference.prompt_cache import PromptCache
 from app.worker.inference.template import ChatTemplate, Renderer, fallback_template
@@ -169,23 +169,20 @@ def _load(
         report(_READING_SHARE + done * (1 - _READING_SHARE))
         return not is_cancelled()
 
-    try:
-        model = NativeModel(options.path, on_native_progress)
-    except OSError as error:
-        if is_cancelled():
-            raise Cancelled from error
-        raise _load_failed(head, take_errors()) from error
     n_threads = options.n_threads or generation_threads()
-    try:
-        if not model.generates_text:
-            raise _not_a_chat_model(head)
-        context = NativeContext(model, plan.n_ctx, n_batch, n_threads, abort)
-        vocabulary = Vocabulary(model)
-    except BaseException as error:
-        model.close()
-        if isinstance(error, MemoryError):
-            raise _load_failed(head, take_errors()) from error
-        raise
+
+    def open_native(*, use_gpu: bool) -> tuple[NativeModel, NativeContext, Vocabulary]:
+        model = NativeModel(options.path, on_native_progress, use_gpu=use_gpu)
+        try:
+            if not model.generates_text:
+                raise _not_a_chat_model(head)
+            context = NativeContext(model, plan.n_ctx, n_batch, n_threads, abort)
+            return model, context, Vocabulary(model)
+        except BaseException:
+            model.close()
+            raise
+
+    model, context, vocabulary = _with_gpu_if_possible(open_native, head, is_cancelled)
     return LoadedModel(
         options=options,
         stamps=stamps,
@@ -197,6 +194,30 @@ def _load(
         n_batch=n_batch,
         info=_info(head, model, context, n_threads),
     )
+
+
+def _with_gpu_if_possible(
+    open_native: Callable[..., tuple[NativeModel, NativeContext, Vocabulary]],
+    head: GgufHead,
+    is_cancelled: Callable[[], bool],
+) -> tuple[NativeModel, NativeContext, Vocabulary]:
+    """Load onto the GPUs that the engine found, and onto the processor alone where that fails.
+
+    Raises:
+        ModelError: neither worked.
+        Cancelled: on request.
+    """
+    for use_gpu in (True, False) if has_gpu() else (False,):
+        try:
+            return open_native(use_gpu=use_gpu)
+        except (OSError, MemoryError) as error:
+            if is_cancelled():
+                raise Cancelled from error
+            words = take_errors()
+            if not use_gpu:
+                raise _load_failed(head, words) from error
+            log.info("the model could not be loaded onto the GPU and goes to the processor: %s", words)
+    raise AssertionError("the processor is always tried")
 
 
 def _info(head: GgufHead, model: NativeModel, context: NativeContext, n_threads: int) -> EngineInfo:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from app.worker.inference.native import lib
+from app.worker.inference.native import lib, load_plugins
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,13 @@ _log_callback = lib.llama_log_callback(_on_log)
 def start_backend() -> None:
     """Prepare llama.cpp and send its log to ours; once a process, before anything else here."""
     lib.llama_log_set(_log_callback, ctypes.c_void_p(0))
+    load_plugins()
     lib.llama_backend_init()
+
+
+def has_gpu() -> bool:
+    """Whether the engine found a device that can take layers from the processor."""
+    return bool(lib.llama_supports_gpu_offload())
 
 
 def take_errors() -> str:
@@ -100,17 +106,21 @@ class NativeModel:
         vocab: `llama_vocab *`.
     """
 
-    def __init__(self, path: Path, on_progress: Callable[[float], bool]) -> None:
+    def __init__(self, path: Path, on_progress: Callable[[float], bool], *, use_gpu: bool = True) -> None:
         """Load the weights, memory-mapped; blocks.
 
         Args:
             path: a file that passed `app.core.gguf.read_head`.
             on_progress: told 0 to 1; returning False ends the loading.
+            use_gpu: the GPUs that the engine found get its layers.
 
         Raises:
             OSError: the engine refused the file or was told to stop; `take_errors` says why.
         """
         parameters = lib.llama_model_default_params()
+        if not use_gpu:
+            self._no_devices = (ctypes.c_void_p * 1)(None)  # a list that ends at once
+            parameters.devices = ctypes.addressof(self._no_devices)
         parameters.progress_callback = lib.llama_progress_callback(lambda done, _data: on_progress(done))
         name = str(path).encode() if sys.platform == "win32" else os.fsencode(path)
         take_errors()

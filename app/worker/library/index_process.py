@@ -18,6 +18,7 @@ import numpy as np
 
 from app.protocol.envelope import Message, encode, read_message
 from app.protocol.system import DONE, ERROR
+from app.worker.library.without_telemetry import leave_out_telemetry
 from app.worker.runtime import take_stdio
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class IndexProcess:
         Raises:
             Exception: whatever Chroma raises for a damaged one.
         """
-        import chromadb  # here, because it takes a second
+        leave_out_telemetry()
+        import chromadb  # here, because it takes most of a second
         from chromadb.config import Settings
 
         settings = Settings(anonymized_telemetry=False, allow_reset=False, is_persistent=True)

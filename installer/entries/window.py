@@ -1,0 +1,11 @@
+"""Entry of the frozen window `h2ogpt-desktop`."""
+
+import sys
+
+from app.core.frozen import clean_environment
+
+clean_environment()
+
+from app.ui.application import main  # noqa: E402
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Making installers: freezing, staging and one module for each kind of package."""
