@@ -21,12 +21,9 @@ ENGINE_DIR = Path(INTERNAL) / "llama_cpp" / "lib"
 VARIANTS = ("standard", "slim")
 # AMX: only servers have it, and an engine built for it crashed on virtual machines that announce it.
 LEFT_OUT_PLUGINS = ("sapphirerapids",)
-# Of the chat and embedding models only what the program reads.
-MODEL_FILES = (
-    "chat/SmolLM2-135M-Instruct.Q4_1.gguf",
-    "embedding/all-MiniLM-L6-v2/model.int8.onnx",
-    "embedding/all-MiniLM-L6-v2/tokenizer.json",
-)
+# Only what the program reads of them. Search by meaning is in every variant.
+SLIM_MODELS = ("embedding/all-MiniLM-L6-v2/model.int8.onnx", "embedding/all-MiniLM-L6-v2/tokenizer.json")
+STANDARD_MODELS = (*SLIM_MODELS, "chat/SmolLM2-135M-Instruct.Q4_1.gguf")
 # Libraries directly below `_internal` that travel along; all others there are the system's own, which its
 # drivers, fonts and input methods must agree with.
 CARRIED_LIBRARIES = (
@@ -44,7 +41,6 @@ CARRIED_LIBRARIES = (
     r"libQt6.*",
     r"libicu.*",
 )
-_SONAME = re.compile(r"(?P<stem>lib[A-Za-z0-9_-]+\.so)(?P<major>\.\d+)?(\.\d+)*")
 
 
 def add_engine(wheel_path: Path, tree: Path) -> None:
@@ -62,15 +58,30 @@ def add_engine(wheel_path: Path, tree: Path) -> None:
             file_name = Path(name).name
             if any(f"-{left_out}." in file_name for left_out in LEFT_OUT_PLUGINS):
                 continue
-            found = _SONAME.fullmatch(file_name)
-            is_copy = found is not None and f"llama_cpp/lib/{found['stem']}.0" in names
-            if is_copy and found is not None and found["major"] != ".0":
-                continue  # the plain name or the full version of a library that has a versioned name
-            if is_copy and file_name.count(".") > 2:
-                continue
-            (target_dir / file_name).write_bytes(wheel.read(name))
-            if is_copy and found is not None:
-                _link(target_dir / found["stem"], file_name)
+            if not _is_copy(file_name, names):
+                (target_dir / file_name).write_bytes(wheel.read(name))
+                if file_name.endswith(".so.0"):
+                    _link(target_dir / file_name.removesuffix(".0"), file_name)
+
+
+def _is_copy(file_name: str, names: Iterable[str]) -> bool:
+    """Whether a library is there under its loader's name (lib….so.0) too, which alone is kept."""
+    found = re.fullmatch(r"(lib[A-Za-z0-9_-]+\.so)((?:\.\d+)*)", file_name)
+    return found is not None and found[2] != ".0" and f"llama_cpp/lib/{found[1]}.0" in names
+
+
+def add_engine_of(python: Path, tree: Path) -> None:
+    """Copy the engine of an environment: it has no plug-ins and runs on processors like this one only."""
+    command = [str(python), "-c", "import importlib.util as u; print(u.find_spec('llama_cpp').origin)"]
+    origin = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    source_dir, target_dir = Path(origin).parent / "lib", tree / ENGINE_DIR
+    target_dir.mkdir(parents=True, exist_ok=True)
+    names = [f"llama_cpp/lib/{path.name}" for path in source_dir.iterdir()]
+    for path in sorted(source_dir.iterdir()):
+        if not _is_copy(path.name, names):
+            shutil.copyfile(path, target_dir / path.name)
+            if path.name.endswith(".so.0"):
+                _link(target_dir / path.name.removesuffix(".0"), path.name)
 
 
 def _link(path: Path, target: str) -> None:
@@ -89,23 +100,25 @@ def add_openmp(tree: Path) -> None:
     shutil.copyfile(Path(found[1]).resolve(), tree / ENGINE_DIR / "libgomp.so.1")
 
 
-def remove_system_libraries(tree: Path) -> list[str]:
-    """Delete the libraries that every desktop system brings itself; return their names (Linux).
+def keep_own_libraries(tree: Path) -> list[str]:
+    """Delete the libraries that every desktop system brings itself; return the names that stay (Linux).
 
     Links there lead to libraries that Python packages bring, and stay.
     """
     if sys.platform != "linux":
         return []
-    removed = []
+    kept = ["libgomp.so.1"]
     for path in sorted((tree / INTERNAL).iterdir()):
-        is_library = not path.is_symlink() and re.fullmatch(r"lib.*\.so(\.\d+)*", path.name) is not None
-        if is_library and not any(re.fullmatch(pattern, path.name) for pattern in CARRIED_LIBRARIES):
+        if path.is_symlink() or not re.fullmatch(r"lib.*\.so(\.\d+)*", path.name):
+            continue
+        if any(re.fullmatch(pattern, path.name) for pattern in CARRIED_LIBRARIES):
+            kept.append(path.name)
+        else:
             path.unlink()
-            removed.append(path.name)
-    return removed
+    return kept
 
 
-def add_models(models_dir: Path, tree: Path, names: Iterable[str] = MODEL_FILES) -> None:
+def add_models(models_dir: Path, tree: Path, names: Iterable[str]) -> None:
     """Copy the starter models to where the program looks for them (`app.core.paths.starter_models_dir`)."""
     for name in names:
         target_path = tree / INTERNAL / "resources" / "models" / name

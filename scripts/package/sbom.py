@@ -1,0 +1,217 @@
+"""The list of parts of a bundle (software bill of materials), as CycloneDX 1.6 JSON.
+
+What is in the list follows from the files that PyInstaller took, not from what was asked for.
+
+Source: the CycloneDX 1.6 JSON reference.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from scripts.package.staging import INTERNAL
+from scripts.setup.layout import Layout
+from scripts.setup.model_pins import CHAT_MODEL, EMBEDDING_MODEL
+
+FILE = Path(INTERNAL) / "resources" / "sbom.cdx.json"
+LICENCE_PROPERTY = "h2ogpt:licence-file"
+
+# What a package's own words do not say as an SPDX expression.
+EXPRESSIONS = {
+    "pymupdf": "AGPL-3.0-only",
+    "pyside6-essentials": "LGPL-3.0-only",
+    "shiboken6": "LGPL-3.0-only",
+}
+_CLASSIFIERS = {
+    "Apache Software License": "Apache-2.0",
+    "BSD License": "BSD-3-Clause",
+    "ISC License (ISCL)": "ISC",
+    "MIT License": "MIT",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the bundle.
+
+    Attributes:
+        name: Of the package, library or model.
+        version: Its own.
+        licence: SPDX expression or the words of its author; empty where unknown.
+        kind: ``library`` or ``machine-learning-model``.
+        purl: Package address; empty where it has none.
+        licence_file: Its text in ``resources/licences``; empty where there is none.
+        source: ``python``, ``system`` or ``own``: where the text of its licence is looked for.
+    """
+
+    name: str
+    version: str
+    licence: str
+    kind: str = "library"
+    purl: str = ""
+    licence_file: str = ""
+    source: str = "python"
+
+
+def parts_of(toc_dir: Path, carried: Iterable[str], layout: Layout) -> list[Part]:
+    """Return every part of a frozen program.
+
+    Args:
+        toc_dir: PyInstaller's work folder, whose tables name each file that it took.
+        carried: Names of system libraries that travel along.
+        layout: Where the environment and the models' pins are.
+    """
+    used = set(paths_in(toc_dir))
+    parts = [Part("Python", platform.python_version(), "PSF-2.0", source="own", licence_file="python.txt")]
+    parts += [python_part(item) for item in metadata.distributions() if _is_used(item, used)]
+    parts.append(_engine_part())
+    parts += system_parts(carried)
+    for model in (EMBEDDING_MODEL, CHAT_MODEL):
+        name = model.title.split(" (")[0]
+        parts.append(Part(name, model.version, model.licence, "machine-learning-model", source="own"))
+    return sorted(_named_once(parts), key=lambda part: part.name.lower())
+
+
+def _named_once(parts: Iterable[Part]) -> Iterator[Part]:
+    seen = set()
+    for part in parts:
+        if part.name.lower() not in seen:
+            seen.add(part.name.lower())
+            yield part
+
+
+def paths_in(toc_dir: Path) -> Iterator[str]:
+    """Yield the source path of each file in PyInstaller's tables of contents."""
+    for toc in sorted(toc_dir.glob("*/*.toc")):
+        if toc.name.startswith(("PYZ", "COLLECT")):
+            for row in _rows(ast.literal_eval(toc.read_text(encoding="utf-8"))):
+                yield os.path.realpath(row)
+
+
+def _rows(value: object) -> Iterator[str]:
+    """Yield the second field of each (name, source, kind) in nested lists."""
+    if isinstance(value, tuple) and len(value) == 3 and all(isinstance(item, str) for item in value):
+        yield value[1]
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _rows(item)
+
+
+def _is_used(distribution: metadata.Distribution, used: set[str]) -> bool:
+    files = distribution.files or []
+    return any(os.path.realpath(str(file.locate())) in used for file in files if ".dist-info" not in str(file))
+
+
+def python_part(distribution: metadata.Distribution) -> Part:
+    """Return the part that an installed Python package is."""
+    name = distribution.metadata["Name"]
+    return Part(
+        name=name,
+        version=distribution.version,
+        licence=licence_of(distribution),
+        purl=f"pkg:pypi/{re.sub(r'[-_.]+', '-', name).lower()}@{distribution.version}",
+    )
+
+
+def licence_of(distribution: metadata.Distribution) -> str:
+    """Return a package's licence as an SPDX expression where it can be known, else in its author's words."""
+    fields = distribution.metadata
+    known = EXPRESSIONS.get(fields["Name"].lower())
+    if known or fields.get("License-Expression"):
+        return known or str(fields["License-Expression"])
+    for classifier in fields.get_all("Classifier") or []:
+        name = classifier.rpartition(" :: ")[2]
+        if classifier.startswith("License ::") and name in _CLASSIFIERS:
+            return _CLASSIFIERS[name]
+    words = str(fields.get("License") or "").strip().splitlines()
+    return words[0][:80] if words else ""
+
+
+def _engine_part() -> Part:
+    return Part("llama.cpp", f"in llama-cpp-python {metadata.version('llama-cpp-python')}", "MIT", source="own")
+
+
+def system_parts(carried: Iterable[str]) -> list[Part]:
+    """Return the parts that are libraries of the build machine's system (Debian and Ubuntu)."""
+    if sys.platform != "linux":
+        return []
+    parts = {}
+    for name in carried:
+        found = subprocess.run(
+            ["dpkg-query", "-S", f"*/{name}"], capture_output=True, text=True, check=False
+        ).stdout
+        package = found.partition(":")[0].strip()
+        if package and not name.startswith(("libpython", "libQt", "libicu", "libpyside", "libshiboken")):
+            version = subprocess.run(
+                ["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False
+            ).stdout
+            parts[package] = Part(package, version, "", purl=f"pkg:deb/debian/{package}@{version}", source="system")
+    return list(parts.values())
+
+
+def write(parts: Iterable[Part], version: str, tree: Path) -> Path:
+    """Write the list into the tree; return its path."""
+    path = tree / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document(parts, version), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def document(parts: Iterable[Part], version: str) -> dict[str, object]:
+    """Return the CycloneDX document."""
+    # SOURCE_DATE_EPOCH: the same source gives the same bundle.
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
+    components = [_component(part) for part in parts]
+    name = json.dumps([version, components])
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, name)}",
+        "version": 1,
+        "metadata": {
+            "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "component": {
+                "type": "application",
+                "name": "h2ogpt-desktop",
+                "version": version,
+                "licenses": [{"license": {"id": "Apache-2.0"}}],
+            },
+        },
+        "components": components,
+    }
+
+
+def _component(part: Part) -> dict[str, object]:
+    component: dict[str, object] = {"type": part.kind, "name": part.name, "version": part.version}
+    if part.licence:
+        component["licenses"] = [_licence(part.licence)]
+    if part.purl:
+        component["purl"] = part.purl
+    if part.licence_file:
+        component["properties"] = [{"name": LICENCE_PROPERTY, "value": part.licence_file}]
+    return component
+
+
+def _licence(words: str) -> dict[str, object]:
+    if re.fullmatch(r"\(?[A-Za-z0-9.+-]+\)?( (AND|OR|WITH) \(?[A-Za-z0-9.+-]+\)?)+", words):
+        return {"expression": words}
+    if re.fullmatch(r"[A-Za-z]+[A-Za-z0-9]*(-[A-Za-z0-9.]+)+|MIT|ISC|Zlib|0BSD|Unlicense", words):
+        return {"license": {"id": words}}
+    return {"license": {"name": words}}
+
+
