@@ -85,7 +85,7 @@ def _build_with_headers(prefix: Path) -> engine.EngineBuild:
 
 
 def header_version(include_dir: Path) -> int:
-    """Return the number of the Vulkan headers in a folder (the last part of 1.x.N); 0 where there are none."""
+    """Return the number of the Vulkan headers in a folder (the last part of 1.x.N); 0: there are none."""
     try:
         text = (include_dir / "vulkan" / "vulkan_core.h").read_text(encoding="utf-8")
     except OSError:

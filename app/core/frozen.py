@@ -15,7 +15,7 @@ def is_frozen() -> bool:
 
 
 def clean_environment() -> None:
-    """Undo what the bootloader did to this process's variables; the entries of the frozen programs, first thing.
+    """Undo what the bootloader did to this process's variables; the first thing a frozen program does.
 
     The loader has read them already. Left in place, they would reach every program that this one starts: a
     browser or a file manager would load the libraries of this program instead of the system's.

@@ -110,7 +110,7 @@ def variants(
 
 
 def link_or_copy(source: str, target: str) -> str:
-    """Make a second name for a file where the disk allows it, else a copy (the trees are not changed later)."""
+    """Make a second name for a file where the disk allows it, else a copy: trees are not changed later."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:

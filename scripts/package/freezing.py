@@ -32,6 +32,7 @@ NOWHERE = [
     "posthog",
     "pydoc",
     "pytest",
+    "requests",
     "rich",
     "safetensors",
     "scipy",
@@ -53,7 +54,7 @@ NOWHERE = [
     "ensurepip",
     "lib2to3",
     "turtledemo",
-    "unittest.mock",
+    "urllib3",
 ]
 _ENGINES = [
     "apsw",
@@ -87,7 +88,6 @@ _CHROMA = [
     "chromadb",
     "chromadb.api.rust",
     "chromadb.telemetry.product.posthog",
-    "chromadb.utils.embedding_functions",
     "chromadb_rust_bindings",
 ]
 
@@ -100,7 +100,8 @@ UNWANTED_FILES = (
     "*Qt6Network*",
     "*Qt6Pdf*",
     "*Qt6EglFS*",
-    "*Qt6Eglfs*",
+    "*Qt6EglFs*",
+    "*PySide6/QtNetwork*",
     "*Qt6WaylandCompositor*",
     "*qtvirtualkeyboard*",
     "*plugins/egldeviceintegrations/*",

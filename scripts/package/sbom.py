@@ -15,6 +15,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,16 @@ EXPRESSIONS = {
     "pymupdf": "AGPL-3.0-only",
     "pyside6-essentials": "LGPL-3.0-only",
     "shiboken6": "LGPL-3.0-only",
+}
+_SYSTEM_EXPRESSIONS = {
+    "libbz2": "bzip2-1.0.6",
+    "libexpat": "MIT",
+    "libffi": "MIT",
+    "libgomp": "GPL-3.0-or-later WITH GCC-exception-3.1",
+    "liblzma": "0BSD",
+    "libssl": "Apache-2.0",
+    "libxcb": "X11",
+    "zlib": "Zlib",
 }
 _CLASSIFIERS = {
     "Apache Software License": "Apache-2.0",
@@ -113,7 +124,9 @@ def _rows(value: object) -> Iterator[str]:
 
 def _is_used(distribution: metadata.Distribution, used: set[str]) -> bool:
     files = distribution.files or []
-    return any(os.path.realpath(str(file.locate())) in used for file in files if ".dist-info" not in str(file))
+    return any(
+        os.path.realpath(str(file.locate())) in used for file in files if ".dist-info" not in str(file)
+    )
 
 
 def python_part(distribution: metadata.Distribution) -> Part:
@@ -131,18 +144,20 @@ def licence_of(distribution: metadata.Distribution) -> str:
     """Return a package's licence as an SPDX expression where it can be known, else in its author's words."""
     fields = distribution.metadata
     known = EXPRESSIONS.get(fields["Name"].lower())
-    if known or fields.get("License-Expression"):
-        return known or str(fields["License-Expression"])
+    if known or "License-Expression" in fields:
+        return known or fields["License-Expression"]
     for classifier in fields.get_all("Classifier") or []:
         name = classifier.rpartition(" :: ")[2]
         if classifier.startswith("License ::") and name in _CLASSIFIERS:
             return _CLASSIFIERS[name]
-    words = str(fields.get("License") or "").strip().splitlines()
+    words = fields["License"].strip().splitlines() if "License" in fields else []
     return words[0][:80] if words else ""
 
 
 def _engine_part() -> Part:
-    return Part("llama.cpp", f"in llama-cpp-python {metadata.version('llama-cpp-python')}", "MIT", source="own")
+    return Part(
+        "llama.cpp", f"in llama-cpp-python {metadata.version('llama-cpp-python')}", "MIT", source="own"
+    )
 
 
 def system_parts(carried: Iterable[str]) -> list[Part]:
@@ -159,7 +174,9 @@ def system_parts(carried: Iterable[str]) -> list[Part]:
             version = subprocess.run(
                 ["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False
             ).stdout
-            parts[package] = Part(package, version, "", purl=f"pkg:deb/debian/{package}@{version}", source="system")
+            licence = next((text for key, text in _SYSTEM_EXPRESSIONS.items() if package.startswith(key)), "")
+            purl = f"pkg:deb/debian/{package}@{version}"
+            parts[package] = Part(package, version, licence, purl=purl, source="system")
     return list(parts.values())
 
 
@@ -167,7 +184,9 @@ def write(parts: Iterable[Part], version: str, tree: Path) -> Path:
     """Write the list into the tree; return its path."""
     path = tree / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document(parts, version), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(document(parts, version), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     return path
 
 
@@ -175,7 +194,7 @@ def document(parts: Iterable[Part], version: str) -> dict[str, object]:
     """Return the CycloneDX document."""
     # SOURCE_DATE_EPOCH: the same source gives the same bundle.
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
+    moment = datetime.datetime.fromtimestamp(int(epoch or time.time()), datetime.UTC)
     components = [_component(part) for part in parts]
     name = json.dumps([version, components])
     return {
@@ -213,5 +232,3 @@ def _licence(words: str) -> dict[str, object]:
     if re.fullmatch(r"[A-Za-z]+[A-Za-z0-9]*(-[A-Za-z0-9.]+)+|MIT|ISC|Zlib|0BSD|Unlicense", words):
         return {"license": {"id": words}}
     return {"license": {"name": words}}
-
-

@@ -1,6 +1,6 @@
 """What each part of a bundle weighs, and what may not be in it.
 
-    python3 -m scripts.package.weights TREE
+python3 -m scripts.package.weights TREE
 """
 
 from __future__ import annotations
@@ -44,7 +44,14 @@ _TITLES = {
     "apsw": "SQLite (APSW)",
 }
 # Their names in a tree, beside those of modules that are excluded as such.
-FORBIDDEN = (*(name for name in NOWHERE if "." not in name), "libstdc++", "libcuda", "libcublas", "Qt6Web", "Qt6Qml")
+FORBIDDEN = (
+    *(name for name in NOWHERE if "." not in name),
+    "libstdc++",
+    "libcuda",
+    "libcublas",
+    "Qt6Web",
+    "Qt6Qml",
+)
 
 
 def sizes(tree: Path) -> dict[str, int]:

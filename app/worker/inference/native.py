@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 lib: Any = llama_cpp
 
 CPU_VARIANT_VARIABLE = "H2OGPT_CPU_VARIANT"
-"""Names the processor's plug-in to use instead of the best one, such as `sse42`; for tests and for support."""
+"""Names the processor's plug-in to use instead of the best one, such as `sse42`; for tests and support."""
 
 _BACKEND_PATH_VARIABLE = "GGML_BACKEND_PATH"
 _CPU = "ggml-cpu-"
@@ -83,7 +83,7 @@ def _plugins(directory: Path) -> list[Path]:
 
 
 def _ggml(directory: Path) -> Any:
-    """Open the registry of plug-ins: the very file that the library links, or there would be two registries."""
+    """Open the registry of plug-ins: the very file that the library links, or there would be two."""
     names = {"win32": "ggml.dll", "darwin": "libggml.dylib"}
     ggml = ctypes.CDLL(str(directory / names.get(sys.platform, "libggml.so.0")))
     ggml.ggml_backend_load.argtypes = [ctypes.c_char_p]

@@ -1,8 +1,7 @@
 """Keeps Chroma from loading its telemetry: OpenTelemetry, its exporter and gRPC.
 
-Chroma imports them whatever the settings say and uses them only where an address to send spans to is set, which
-this program never does. They would take 24 MB on disk, half a second and 30 MB of memory of each index
-process; and what is not there cannot send anything.
+Chroma imports them whatever the settings say and uses them only where an address to send spans to is set,
+which this program never does. They take 24 MB on disk; and what is not there cannot send anything.
 
 Source: `chromadb/telemetry/opentelemetry/__init__.py` of chromadb 1.5.9.
 """
@@ -58,7 +57,9 @@ def _empty_module(name: str) -> None:
 class _Empty(ModuleType):
     """A package without content."""
 
-    __path__: list[str] = []
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"{self.__name__} is left out and has no {name}")

@@ -1,0 +1,95 @@
+#!/bin/sh
+# Installs h2oGPT Desktop for the user who runs this, without root: programs, menu entry, icons, manual.
+#
+#   ./install.sh [--prefix DIR] [--quiet]
+#
+# Running it again, or that of a newer version, replaces the program and keeps your data.
+set -eu
+umask 022
+
+fail() {
+    printf 'h2oGPT Desktop was not installed: %s\n' "$1" >&2
+    [ -z "${2:-}" ] || printf '%s\n' "$2" >&2
+    exit 1
+}
+
+say() { [ -n "$quiet" ] || printf '%s\n' "$1"; }
+
+quiet=
+prefix=${HOME:-}/.local
+while [ $# -gt 0 ]; do
+    case $1 in
+        --prefix) [ $# -ge 2 ] || fail "--prefix needs a folder."; prefix=$2; shift ;;
+        --prefix=*) prefix=${1#--prefix=} ;;
+        --quiet) quiet=1 ;;
+        -h|--help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        *) fail "unknown option $1." "Run ./install.sh --help." ;;
+    esac
+    shift
+done
+[ -n "$prefix" ] || fail "there is no home folder." "Name a folder with --prefix DIR."
+case $prefix in /*) ;; *) prefix=$(pwd)/$prefix ;; esac
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+[ -x "$here/program/h2ogpt-desktop" ] || fail "the folder “program” is not beside this script." \
+    "Unpack the whole archive and run install.sh from there."
+[ "$(uname -s)-$(uname -m)" = "Linux-@MACHINE@" ] || fail "this archive is for Linux on @MACHINE@." \
+    "Get the archive for this computer ($(uname -s) on $(uname -m))."
+
+target=$prefix/lib/h2ogpt-desktop
+share=$prefix/share
+mkdir -p "$prefix/lib" "$prefix/bin" "$share" 2>/dev/null && [ -w "$prefix/lib" ] ||
+    fail "$prefix cannot be written." "Choose another folder with --prefix DIR."
+if [ -e "$target" ] && [ ! -e "$target/uninstall.sh" ]; then
+    fail "$target exists and was not made by this script." "Move it away, or choose another folder with --prefix DIR."
+fi
+
+need_kib=$(du -sk "$here/program" | cut -f1)
+free_kib=$(df -Pk "$prefix/lib" | awk 'NR == 2 { print $4 }')
+[ "$free_kib" -gt "$need_kib" ] || fail "$((need_kib / 1024)) MB are needed in $prefix and $((free_kib / 1024)) MB are free." \
+    "Free some disk space, or choose another folder with --prefix DIR."
+
+# The new program is copied beside the old one and then takes its place: an interrupted copy changes nothing.
+rm -rf "$target.new"
+cp -R "$here/program" "$target.new" || { rm -rf "$target.new"; fail "the files could not be copied." "Check the free disk space."; }
+cp "$here/uninstall.sh" "$target.new/uninstall.sh"
+rm -rf "$target.old"
+[ ! -e "$target" ] || mv "$target" "$target.old"
+mv "$target.new" "$target"
+rm -rf "$target.old"
+
+# A desktop entry quotes its command with “"”; inside, four signs need a backslash, which itself is written
+# twice there. Source: the Desktop Entry Specification, "The Exec key" and "value types".
+escape() { printf '%s' "$1" | sed -e 's/\\/\\\\\\\\/g' -e 's/"/\\\\"/g' -e 's/`/\\\\`/g' -e 's/\$/\\\\$/g' -e 's/%/%%/g'; }
+plain() { printf '%s' "$1" | sed -e 's/\\/\\\\/g'; }
+literal() { printf '%s' "$1" | sed -e 's/[\\&|]/\\&/g'; }
+
+( cd "$here/share" && find . -type f -o -type l ) | while IFS= read -r file; do
+    mkdir -p "$share/$(dirname "$file")"
+    cp -P "$here/share/$file" "$share/$file"
+done
+sed -e "s|@EXEC@|$(literal "\"$(escape "$target/h2ogpt-desktop")\"")|" \
+    -e "s|@TRYEXEC@|$(literal "$(plain "$target/h2ogpt-desktop")")|" \
+    "$here/share/applications/h2ogpt-desktop.desktop" > "$share/applications/h2ogpt-desktop.desktop"
+for name in h2ogpt h2ogpt-desktop; do
+    ln -sf "../lib/h2ogpt-desktop/$name" "$prefix/bin/$name"
+done
+( cd "$here/share" && find . -type f -o -type l ) | sed 's|^\./|share/|' > "$target/installed-files"
+printf 'bin/h2ogpt\nbin/h2ogpt-desktop\n' >> "$target/installed-files"
+for tool in "update-desktop-database $share/applications" "gtk-update-icon-cache -q -t $share/icons/hicolor"; do
+    command -v "${tool%% *}" >/dev/null 2>&1 && $tool >/dev/null 2>&1 || true
+done
+
+if command -v ldd >/dev/null 2>&1; then
+    missing=$(ldd "$target/_internal/PySide6/Qt/plugins/platforms/libqxcb.so" 2>/dev/null |
+        sed -n 's/^[[:space:]]*\([^ ]*\) => not found$/\1/p' | sort -u | tr '\n' ' ')
+    [ -z "$missing" ] || {
+        printf 'The window needs libraries that this system lacks: %s\n' "$missing"
+        printf 'Debian, Ubuntu: sudo apt install libegl1 libgl1 libxkbcommon-x11-0 libxcb-xkb1 libdbus-1-3 libfontconfig1\n'
+        printf 'Fedora: sudo dnf install libxkbcommon-x11 mesa-libEGL mesa-libGL dbus-libs fontconfig\n'
+    }
+fi
+say "h2oGPT Desktop is installed in $target."
+say "Start it from the menu of your desktop, or with: $prefix/bin/h2ogpt-desktop"
+case ":${PATH:-}:" in *":$prefix/bin:"*) ;; *) say "($prefix/bin is not in PATH; log in again, or use the full name.)" ;; esac
+say "Remove it with: $target/uninstall.sh"
