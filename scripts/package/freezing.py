@@ -157,7 +157,7 @@ def hidden_imports(program: str) -> list[str]:
     from PyInstaller.utils.hooks import collect_submodules
 
     if program == "console":
-        return collect_submodules("app.cli")
+        return list(collect_submodules("app.cli"))
     if program == "window":
         return ["PySide6.QtSvg", *collect_submodules("app.ui")]
     found = [*collect_submodules("app.host"), *collect_submodules("app.worker"), *_CHROMA]
@@ -170,7 +170,7 @@ def data_files(program: str, top: Path) -> list[tuple[str, str]]:
     from PyInstaller.utils.hooks import collect_data_files
 
     resources = top / "resources"
-    found = [(str(resources / name), f"resources/{name}") for name in ("icons", "sample")]
+    found: list[tuple[str, str]] = [(str(resources / name), f"resources/{name}") for name in ("icons", "sample")]
     found.append((str(resources / "embedding_reference.json"), "resources"))
     if (resources / "translations").is_dir():
         found.append((str(resources / "translations"), "resources/translations"))
