@@ -22,7 +22,9 @@ from tests.ui.conftest import until
 
 
 def arguments(tmp_path: Path, *paths: str) -> argparse.Namespace:
-    return argparse.Namespace(began=time.time(), timings=tmp_path / "timings.json", paths=list(paths))
+    return argparse.Namespace(
+        began=time.time(), timings=tmp_path / "timings.json", paths=list(paths), n_refused=0
+    )
 
 
 async def test_without_a_host_the_window_says_so_and_closes(
