@@ -56,7 +56,7 @@ async def test_the_window_gets_it_and_takes_it(host: Host) -> None:
     asked = asyncio.ensure_future(
         launcher.call(OpenInWindow(paths=ODD, n_refused=1, activation_token="token"))
     )
-    await until(host.opened)
+    await until(lambda: bool(host.opened()))
     (opening,) = host.opened()
     assert (opening.paths, opening.n_refused, opening.activation_token) == (ODD, 1, "token")
     assert not asked.done()
@@ -96,7 +96,7 @@ async def test_a_start_that_leaves_takes_its_wish_along(host: Host) -> None:
     launcher = await host.attach("launcher")
     stream = launcher.stream(OpenInWindow())
     asked = asyncio.ensure_future(anext(aiter(stream)))
-    await until(lambda: host.service._waiting)
+    await until(lambda: bool(host.service._waiting))
     stream.cancel()
     with pytest.raises(Cancelled):
         await asked
