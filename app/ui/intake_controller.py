@@ -1,5 +1,7 @@
 """Everything that comes into the library through the window: drops, pastes, dialogs, the sample."""
 
+import asyncio
+
 from PySide6.QtCore import QMimeData, QObject, Signal
 
 from app.core.paths import resources_dir
@@ -44,11 +46,12 @@ class IntakeController(QObject):
         """Let the user choose a folder."""
         self._tasks.spawn(self._choose(folder=True), "choose folder")
 
-    def add_paths(self, paths: list[str]) -> None:
-        """Add files and folders."""
-        if paths:
-            self.adding.emit()
-            self._library.add_paths(paths)
+    def add_paths(self, paths: list[str]) -> "asyncio.Task[None] | None":
+        """Add files and folders; gives what ends when they are in the library for good, or cannot be."""
+        if not paths:
+            return None
+        self.adding.emit()
+        return self._library.add_paths(paths)
 
     def add_sample(self) -> None:
         """Add the sample document."""

@@ -1,5 +1,6 @@
 """What the window is given to open from outside: by its own start, a later start, or the desktop (macOS)."""
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from app.ui.intake import path_of
 from app.ui.main_window import MainWindow
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
+
+_ADDING_PATIENCE_S = 8.0  # less than WindowService.PATIENCE_S
 
 
 class Openings(QObject):
@@ -33,18 +36,19 @@ class Openings(QObject):
         self._waiting: list[str] = []
         self._is_open = True
         session.window_opened.connect(self._on_window_opened)
-        session.connected.connect(self._add_waiting)
+        session.connected.connect(self._on_connected)
         window.closed.connect(self._on_window_closed)
 
     def add(self, paths: Sequence[str], n_refused: int = 0) -> None:
         """Add files and folders by absolute path, and say that so many addresses were refused."""
-        self._waiting.extend(paths)
         if self._session.is_connected:
-            self._add_waiting()
+            self._window.intake.add_paths(list(paths))
+        else:
+            self._waiting.extend(paths)
         self._window.intake.tell_refused(n_refused, any_added=bool(paths))
 
     @Slot()
-    def _add_waiting(self) -> None:
+    def _on_connected(self) -> None:
         paths, self._waiting = self._waiting, []
         self._window.intake.add_paths(paths)
 
@@ -52,13 +56,16 @@ class Openings(QObject):
     def _on_window_opened(self, opening: WindowOpened) -> None:
         if self._is_open:
             bring_to_front(self._window, opening.activation_token)
-            self.add(opening.paths, opening.n_refused)
-            # The host gets this after the files, so that they are safe when the start that asks is answered.
-            self._tasks.spawn(self._take(opening.opening_id), "take opening")
+            self._tasks.spawn(self._take(opening), "take opening")
 
-    async def _take(self, opening_id: str) -> None:
+    async def _take(self, opening: WindowOpened) -> None:
+        """Add, and let the start that asks go when its files are in the library for good."""
+        adding = self._window.intake.add_paths(list(opening.paths))
+        self._window.intake.tell_refused(opening.n_refused, any_added=bool(opening.paths))
+        if adding is not None:  # it tells what goes wrong itself, and the library may be slow to open
+            await asyncio.wait((adding,), timeout=_ADDING_PATIENCE_S)
         with contextlib.suppress(AppError):  # the host is lost: the start that asks tries again
-            await self._session.call(TakeOpening(opening_id=opening_id))
+            await self._session.call(TakeOpening(opening_id=opening.opening_id))
 
     @Slot()
     def _on_window_closed(self) -> None:

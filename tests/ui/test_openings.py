@@ -1,5 +1,6 @@
 """What is to be opened from outside ends in the library, and the window in front."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -13,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import WorkerError
 from app.protocol.system import Empty
 from app.protocol.window import TakeOpening, WindowOpened
+from app.ui import openings as module
 from app.ui.openings import Openings, bring_to_front
 from app.ui.tasks import TaskSpawner
 from tests.ui.conftest import until
@@ -25,9 +27,12 @@ class Intake:
     def __init__(self) -> None:
         self.paths: list[str] = []
         self.refused: list[tuple[int, bool]] = []
+        self.added = asyncio.Event()
+        self.added.set()
 
-    def add_paths(self, paths: list[str]) -> None:
+    def add_paths(self, paths: list[str]) -> "asyncio.Future[object] | None":
         self.paths.extend(paths)
+        return asyncio.ensure_future(self.added.wait()) if paths else None
 
     def tell_refused(self, n_refused: int, *, any_added: bool) -> None:
         if n_refused:
@@ -74,10 +79,26 @@ async def test_a_later_start_raises_the_window_and_adds(
 ) -> None:
     session.reply(TakeOpening, Empty())
     window.showMinimized()
+    window.intake.added.clear()
     session.deliver(WindowOpened(opening_id="7", paths=(ODD,), n_refused=1))
-    assert window.intake.paths == [ODD] and window.intake.refused == [(1, True)]
     assert window.isVisible() and not window.isMinimized()
+    await until(lambda: window.intake.paths == [ODD])
+    assert window.intake.refused == [(1, True)]
+    await asyncio.sleep(0.05)
+    assert not session.requests, "the files are not in the library yet"
+    window.intake.added.set()
     await until(lambda: session.sent(TakeOpening) == [TakeOpening(opening_id="7")])
+
+
+async def test_a_library_that_is_slow_to_open_holds_the_later_start_only_so_long(
+    openings: Openings, window: Window, session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ADDING_PATIENCE_S", 0.05)
+    session.reply(TakeOpening, Empty())
+    window.intake.added.clear()
+    session.deliver(WindowOpened(opening_id="7", paths=(ODD,)))
+    await until(lambda: session.sent(TakeOpening))
+    window.intake.added.set()
 
 
 async def test_a_host_that_is_lost_meanwhile_is_no_trouble(
@@ -93,6 +114,7 @@ async def test_a_window_that_has_closed_takes_nothing(
 ) -> None:
     window.closed.emit()
     session.deliver(WindowOpened(opening_id="7", paths=(ODD,)))
+    await asyncio.sleep(0.02)
     assert window.intake.paths == [] and not session.requests and not window.isVisible()
 
 
