@@ -190,7 +190,7 @@ async def _drive(application: Any, options: argparse.Namespace) -> int:
     program = Program(
         application,
         data_paths(options.data_dir),
-        argparse.Namespace(began=time.time(), timings=None, paths=[]),
+        argparse.Namespace(began=time.time(), timings=None, paths=[], n_refused=0),
     )
     if options.size:
         width, _, height = options.size.partition("x")

@@ -113,7 +113,7 @@ class Photographer(Driver):
 
 async def take(application: object, options: argparse.Namespace, work_dir: Path) -> None:
     """Take all pictures with a data folder and files below `work_dir`."""
-    arguments = argparse.Namespace(began=time.time(), timings=None, paths=[])
+    arguments = argparse.Namespace(began=time.time(), timings=None, paths=[], n_refused=0)
     program = Program(application, data_paths(work_dir / "data"), arguments)  # type: ignore[arg-type]
     program.window.resize(*SIZE)
     running = asyncio.ensure_future(program.run())

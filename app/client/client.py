@@ -116,7 +116,7 @@ class HostClient:
 
         Args:
             paths: the data folder; created by the host.
-            kind: `window` or `cli`.
+            kind: `window`, `cli` or `launcher`.
             on_event: gets every event of the host, in the loop's thread.
             start_host: False fails with `host.not_running` instead of starting one.
 

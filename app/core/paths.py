@@ -75,6 +75,11 @@ class DataPaths:
         return self.root / "host.lock"
 
     @property
+    def window_lock_path(self) -> Path:
+        """Locked by the window's process as long as it lives."""
+        return self.root / "window.lock"
+
+    @property
     def endpoint_path(self) -> Path:
         """Where the host listens (JSON), written when it is ready."""
         return self.root / "host.json"

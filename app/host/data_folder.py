@@ -2,91 +2,35 @@
 
 import contextlib
 import errno
-import os
-import stat
-import sys
 import time
-from pathlib import Path
-from typing import Self
 
 from app.core.errors import StorageError
+from app.core.locks import PRIVATE_DIR, FileLock, make_private
 from app.core.paths import DataPaths
 
 PATIENCE_S = 3.0
 _POLL_S = 0.03
-_PRIVATE_DIR = 0o700
-_BUSY = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
 
 
-class HostLock:
-    """The operating system's lock that makes a process the one host of a data folder.
-
-    The system frees it when the process ends, however it ends; nobody ever removes the file.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        """Take over a locked descriptor; use `acquire` instead."""
-        self._descriptor = descriptor
-
-    @classmethod
-    def acquire(cls, path: Path) -> Self | None:
-        """Lock the file; None where another process holds it.
-
-        Raises:
-            OSError: the file cannot be opened, or the file system cannot lock.
-        """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            locked = _try_lock(descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        if not locked:
-            os.close(descriptor)
-            return None
-        return cls(descriptor)
-
-    def release(self) -> None:
-        """Free the lock."""
-        os.close(self._descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":  # pragma: no cover  # this system only
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _BUSY:
-            return False
-        raise
-    return True
-
-
-def take(paths: DataPaths) -> HostLock | None:
+def take(paths: DataPaths) -> FileLock | None:
     """Make the folder ready and lock it; None where another host has it.
 
     Raises:
         StorageError: the folder cannot be used; says why and what to do.
     """
     try:
-        _make_private(paths.root)
-        lock = HostLock.acquire(paths.lock_path)
+        make_private(paths.root)
+        lock = FileLock.acquire(paths.lock_path)
         if lock is not None:
             with contextlib.suppress(OSError):  # it is harmless, and replaced soon
                 paths.endpoint_path.unlink(missing_ok=True)
-            paths.logs_dir.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
+            paths.logs_dir.mkdir(mode=PRIVATE_DIR, exist_ok=True)
     except OSError as error:
         raise storage_error(error, paths) from error
     return lock
 
 
-def take_over(paths: DataPaths, patience_s: float = PATIENCE_S) -> HostLock | None:
+def take_over(paths: DataPaths, patience_s: float = PATIENCE_S) -> FileLock | None:
     """Take the folder, waiting for a host that is ending; None where one serves, or starts just now.
 
     A host that serves has its address in the folder; one that ends has taken it away, and frees the lock
@@ -101,14 +45,6 @@ def take_over(paths: DataPaths, patience_s: float = PATIENCE_S) -> HostLock | No
             return None
         time.sleep(_POLL_S)
     return lock
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
-    if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) != _PRIVATE_DIR:
-        # Somebody else's folder cannot be changed; the doctor warns about what stays open to others.
-        with contextlib.suppress(PermissionError):
-            folder.chmod(_PRIVATE_DIR)
 
 
 def storage_error(error: OSError, paths: DataPaths) -> StorageError:
@@ -144,6 +80,7 @@ _REASONS = {
         "is on a disk that can only be read",
         f"Make that disk writable. {_CHOOSE}",
     ),
+    errno.ENOENT: ("storage.failed", "cannot be made at that place", _CHOOSE),
     errno.ENOTDIR: _NOT_A_FOLDER,
     errno.EEXIST: _NOT_A_FOLDER,
     errno.ENOSPC: _FULL,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.protocol.body import Body, from_message, to_json, to_message
 from app.protocol.channel import read_message
 from app.protocol.envelope import Message, ProtocolError, encode
 from app.protocol.system import CANCELLED, DONE, CancelRequest, Hello, Notice
+from app.protocol.window import LAUNCHER
 
 log = logging.getLogger(__name__)
 
@@ -172,9 +173,10 @@ def _object(body: Body | Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class Broadcast:
-    """Sends events to all front ends (ports.Events).
+    """Sends events to the front ends (ports.Events, ports.Offers).
 
-    A notice that nobody is there to read waits for the next front end.
+    Launchers, which only hand something over, get none. A notice that nobody is there to read waits for the
+    next front end.
 
     Attributes:
         front_ends: those attached.
@@ -184,28 +186,50 @@ class Broadcast:
         """Start with no front end."""
         self.front_ends: list[FrontEnd] = []
         self._unread: list[Notice] = []
+        self._offers: list[tuple[str, Message]] = []
 
     def attach(self, front_end: FrontEnd) -> None:
-        """Send events to one more front end, unread notices first."""
+        """Send events to one more front end: unread notices and open offers first."""
         self.front_ends.append(front_end)
-        unread, self._unread = self._unread, []
-        for notice in unread:
-            self.publish(notice)
+        if front_end in self._readers():
+            unread, self._unread = self._unread, []
+            for notice in unread:
+                self.publish(notice)
+        for kind, message in self._offers:
+            if kind == front_end.hello.kind:
+                front_end.send(message)
 
     def publish(self, body: Body) -> None:
         """Send an event to all front ends; never blocks."""
-        if isinstance(body, Notice) and not self.front_ends:
+        if isinstance(body, Notice) and not self._readers():
             self._unread = [*self._unread, body][-MAX_UNREAD:]
         self.forward(to_message(body))
 
     def forward(self, message: Message) -> None:
         """Pass on a worker's event unread; encoded once for all."""
-        if not self.front_ends:
+        readers = self._readers()
+        if not readers:
             return
         try:
             data = encode(Message(message.type, message.body, payload=message.payload))
         except (ProtocolError, ValueError, TypeError) as error:
             log.error("an event %s could not be sent: %s", message.type, error)
             return
-        for front_end in self.front_ends:
+        for front_end in readers:
             front_end.send_bytes(data)
+
+    @contextlib.contextmanager
+    def offered(self, body: Body, kind: str) -> Iterator[None]:
+        """Send an event to the front ends of one kind, and to each that attaches before the context ends."""
+        offer = (kind, to_message(body))
+        self._offers.append(offer)
+        try:
+            for front_end in self.front_ends:
+                if front_end.hello.kind == kind:
+                    front_end.send(offer[1])
+            yield
+        finally:
+            self._offers.remove(offer)
+
+    def _readers(self) -> list[FrontEnd]:
+        return [front_end for front_end in self.front_ends if front_end.hello.kind != LAUNCHER]

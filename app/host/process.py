@@ -17,6 +17,7 @@ from app.host.logs import open_host_log
 from app.host.server import Server
 from app.host.services.library import LibraryService
 from app.host.services.system import SystemService
+from app.host.services.window import WindowService
 from app.host.supervision import Worker, stop_all
 from app.host.worker_process import Limits
 from app.protocol.chat import Ask
@@ -76,7 +77,8 @@ class Host:
         system = SystemService(
             str(paths.root), self.workers, self.is_busy, lambda: self.server.n_clients, self.end
         )
-        self._handlers = {**self.library.handlers(), **system.handlers()}
+        window = WindowService(self._broadcast)
+        self._handlers = {**self.library.handlers(), **system.handlers(), **window.handlers()}
         self.server = Server(paths, self._handlers, self._broadcast)
 
     def _worker(self, kind: str) -> Worker:

@@ -22,7 +22,7 @@ class Hello(Body):
 
     Attributes:
         protocol: the sender's PROTOCOL_VERSION; peers of another version part with a clear error.
-        kind: `window`, `cli`, `host`, `inference`, `library`, `render`, …
+        kind: `window`, `cli`, `launcher`, `host`, `inference`, `library`, `render`, …
         version: the program's version.
         pid: the sender's process id.
         token: the secret of host.json, where the host listens on a port instead of a Unix socket.

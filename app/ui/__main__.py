@@ -2,7 +2,7 @@
 
 import sys
 
-from app.ui.application import main
+from app.ui.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

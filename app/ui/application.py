@@ -4,10 +4,8 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import qasync
@@ -16,12 +14,13 @@ from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from app import __version__
-from app.core.paths import DataPaths, data_paths, resources_dir
+from app.core.paths import DataPaths, resources_dir
 from app.ui.chat import code_colours, markdown_blocks
 from app.ui.icons import icon_pixmap
 from app.ui.logs import start_log
 from app.ui.main_window import MainWindow, WindowParts
 from app.ui.notifier import Notifier
+from app.ui.openings import Openings
 from app.ui.session import Session
 from app.ui.signals import SignalWatcher
 from app.ui.stalls import StallMonitor
@@ -34,11 +33,8 @@ _ICON_SIZES = (16, 24, 32, 48, 64, 128, 256)
 _EXIT_PATIENCE_S = 2.0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(paths: DataPaths, arguments: argparse.Namespace) -> int:
     """Open the window and run until it is closed; gives the exit status."""
-    arguments = _parser().parse_args(argv)
-    paths = data_paths(arguments.data_dir)
-    os.umask(0o077)
     application = create_application()
     loop = qasync.QEventLoop(application, set_running_loop=False)
     asyncio.set_event_loop(loop)
@@ -75,7 +71,6 @@ class Program(QObject):
         self._closed = asyncio.Event()
         self._log_handler: logging.Handler | None = None
         self._paths = paths
-        self._to_add = [os.path.abspath(path) for path in arguments.paths]  # noqa: PTH100  # links stay
         self.notifier = Notifier()
         self._undo_hooks = self.notifier.install()
         self.tasks = TaskSpawner(self.notifier)
@@ -86,6 +81,10 @@ class Program(QObject):
         self.window = MainWindow(WindowParts(self.session, self.tasks, self.notifier, self.theme))
         self.window.closed.connect(self._closed.set)
         self.session.connected.connect(self._on_connected)
+        self.openings = Openings(self.window, self.session, self.tasks, self)
+        self.openings.add(arguments.paths, arguments.n_refused)
+        if sys.platform == "darwin":  # pragma: no cover  # there documents come as events, not as arguments
+            application.installEventFilter(self.openings)
         self.signals = SignalWatcher(self.window.close_now, self)
         self.stalls = StallMonitor(self)
         self.window.show()
@@ -131,8 +130,6 @@ class Program(QObject):
             self._write_timings()
         if self._log_handler is None:
             self._log_handler = start_log(self._paths)
-        to_add, self._to_add = self._to_add, []
-        self.window.intake.add_paths(to_add)
         self.tasks.spawn(self._warm_up(), "warm up")
 
     async def _warm_up(self) -> None:
@@ -146,20 +143,6 @@ class Program(QObject):
     def _write_timings(self) -> None:
         if self._timings_path is not None:
             self._timings_path.write_text(json.dumps(self._timings), encoding="utf-8")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="h2ogpt-desktop", description="Private answers from your own documents."
-    )
-    parser.add_argument("paths", nargs="*", help="files and folders to add to the library")
-    parser.add_argument("--data-dir", help="keep everything in this folder")
-    parser.add_argument(
-        "--timings", type=Path, help="write start times and event-loop delays (JSON) to a file"
-    )
-    parser.add_argument("--began", type=float, default=time.time(), help=argparse.SUPPRESS)
-    parser.add_argument("--version", action="version", version=f"h2oGPT Desktop {__version__}")
-    return parser
 
 
 def _window_icon(theme: Theme) -> QIcon:

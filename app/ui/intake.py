@@ -43,11 +43,15 @@ def intake_of(mime: QMimeData) -> Intake:
 
 def local_paths(mime: QMimeData) -> list[str]:
     """Give the absolute paths of local files in a drop or the clipboard; other hosts' are left out."""
-    paths = []
-    for url in mime.urls() or _file_addresses(mime.text()):
-        if url.isLocalFile() and not url.host() and (path := url.toLocalFile()) and not _is_unc(path):
-            paths.append(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
-    return paths
+    paths = map(path_of, mime.urls() or _file_addresses(mime.text()))
+    return [path for path in paths if path]
+
+
+def path_of(url: QUrl) -> str:
+    """Give the absolute path of a file of this machine; empty for any other address."""
+    if url.isLocalFile() and not url.host() and (path := url.toLocalFile()) and not _is_unc(path):
+        return os.path.abspath(path)  # noqa: PTH100  # resolve() would follow links
+    return ""
 
 
 def _file_addresses(text: str) -> list[QUrl]:

@@ -1,12 +1,14 @@
 """Everything that comes into the library through the window: drops, pastes, dialogs, the sample."""
 
+import asyncio
+
 from PySide6.QtCore import QMimeData, QObject, Signal
 
 from app.core.paths import resources_dir
 from app.protocol.library import AddContent
 from app.protocol.system import Notice
 from app.ui.dialogs import Dialogs
-from app.ui.intake import Intake, intake_of, suggested_name
+from app.ui.intake import intake_of, suggested_name
 from app.ui.library.pane import LibraryPane
 from app.ui.notifier import Notifier
 from app.ui.session import Session
@@ -44,11 +46,12 @@ class IntakeController(QObject):
         """Let the user choose a folder."""
         self._tasks.spawn(self._choose(folder=True), "choose folder")
 
-    def add_paths(self, paths: list[str]) -> None:
-        """Add files and folders."""
-        if paths:
-            self.adding.emit()
-            self._library.add_paths(paths)
+    def add_paths(self, paths: list[str]) -> "asyncio.Task[None] | None":
+        """Add files and folders; gives what ends when they are in the library for good, or cannot be."""
+        if not paths:
+            return None
+        self.adding.emit()
+        return self._library.add_paths(paths)
 
     def add_sample(self) -> None:
         """Add the sample document."""
@@ -62,14 +65,16 @@ class IntakeController(QObject):
             self.add_paths(list(intake.paths))
         elif intake.text:
             self._tasks.spawn(self._add_text(intake.text), "add text")
-        if intake.n_refused:
-            self._tell_refused(intake)
+        self.tell_refused(intake.n_refused, any_added=bool(intake.paths))
         return bool(intake)
 
-    def _tell_refused(self, intake: Intake) -> None:
+    def tell_refused(self, n_refused: int, *, any_added: bool) -> None:
+        """Say that so many things were left out; nothing where it is none."""
+        if not n_refused:
+            return
         words = self.tr("Addresses on the network cannot be added.")
-        if intake.paths:
-            words = self.tr("{0} of the items are no files on this computer.").format(intake.n_refused)
+        if any_added:
+            words = self.tr("{0} of the items are no files on this computer.").format(n_refused)
         hint = self.tr("Save them on this computer first, then add the files.")
         self._notifier.notify(Notice(severity="warning", code="intake.refused", message=words, hint=hint))
 

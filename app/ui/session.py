@@ -16,6 +16,7 @@ from app.protocol.chat import ConversationChanged
 from app.protocol.library import CollectionsChanged, FileChanged, FilesRemoved, LibraryStatus
 from app.protocol.models import ModelChanged
 from app.protocol.system import Notice, WorkerChanged
+from app.protocol.window import WindowOpened
 
 log = logging.getLogger(__name__)
 __all__ = ["Cancelled", "Connection", "ReplyStream", "Session", "connect_to_host"]
@@ -111,6 +112,7 @@ class Session(QObject):
         model_changed: ModelChanged.
         worker_changed: WorkerChanged.
         notice_received: Notice.
+        window_opened: WindowOpened.
     """
 
     connected = Signal()
@@ -123,6 +125,7 @@ class Session(QObject):
     model_changed = Signal(object)
     worker_changed = Signal(object)
     notice_received = Signal(object)
+    window_opened = Signal(object)
 
     def __init__(
         self, paths: DataPaths, connect: Connect | None = None, parent: QObject | None = None
@@ -143,6 +146,7 @@ class Session(QObject):
             ModelChanged: self.model_changed,
             WorkerChanged: self.worker_changed,
             Notice: self.notice_received,
+            WindowOpened: self.window_opened,
         }
 
     @property

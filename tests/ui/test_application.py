@@ -22,7 +22,9 @@ from tests.ui.conftest import until
 
 
 def arguments(tmp_path: Path, *paths: str) -> argparse.Namespace:
-    return argparse.Namespace(began=time.time(), timings=tmp_path / "timings.json", paths=list(paths))
+    return argparse.Namespace(
+        began=time.time(), timings=tmp_path / "timings.json", paths=list(paths), n_refused=0
+    )
 
 
 async def test_without_a_host_the_window_says_so_and_closes(
@@ -42,6 +44,24 @@ async def test_without_a_host_the_window_says_so_and_closes(
     timings = json.loads((tmp_path / "timings.json").read_text())
     assert timings["shown_ms"] <= timings["ready_ms"]
     assert timings["n_beats"] > 0
+    program.deleteLater()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+@pytest.mark.parametrize(("place", "words"), [("file", "is not a folder"), ("file/below", "is not a folder")])
+async def test_a_data_folder_that_cannot_be_used_is_told_in_the_window(
+    qapp: QApplication, tmp_path: Path, place: str, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    program = Program(create_application(), DataPaths(tmp_path / place), arguments(tmp_path, "/a"))
+    running = asyncio.ensure_future(program.run())
+    await until(lambda: words in program.window.banner.text, timeout_s=20)
+    assert "Choose another folder with --data-dir" in program.window.banner.text
+    assert program.window.banner.isVisible()
+    program.window.close()
+    await running
     program.deleteLater()
     await asyncio.sleep(0)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from app.core.errors import AppError
+from app.core.locks import FileLock
 from app.core.paths import DataPaths
-from app.host.data_folder import HostLock
 from app.host.services.ports import EnginePort, Handler, LibraryPort, ModelsPort, RequestContext
 from app.host.supervision import Worker
 from app.protocol.body import Body
@@ -158,7 +158,7 @@ def space_check(root: Path) -> Check:
 def lock_check(path: Path) -> Check:
     """Look whether the lock really keeps a second host away."""
     try:
-        second = HostLock.acquire(path)
+        second = FileLock.acquire(path)
     except OSError as error:
         second = None
         return Check(name="data.lock", status="error", detail=f"The lock cannot be read ({error.strerror}).")

@@ -1,6 +1,7 @@
 """What services of the host offer each other and the server, as protocols so that tests can stand in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from app.protocol.body import Body, Request
@@ -73,6 +74,13 @@ class Events(Protocol):
 
     def forward(self, message: Message) -> None:
         """Pass on a worker's event unread to all clients."""
+
+
+class Offers(Protocol):
+    """Sends an event to front ends of one kind, for as long as somebody waits that one takes it."""
+
+    def offered(self, body: Body, kind: str) -> AbstractContextManager[None]:
+        """Send it to those attached, and to each that attaches before the context ends."""
 
 
 class LibraryPort(Protocol):

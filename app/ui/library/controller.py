@@ -1,5 +1,6 @@
 """What the library pane asks the host for, and what it hears from it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -169,12 +170,15 @@ class LibraryController(QObject):
 
     # --- wishes
 
-    def add_paths(self, paths: Sequence[str], collection: str = "") -> None:
-        """Add files and folders to a collection by name; empty for the one shown, or the default one."""
+    def add_paths(self, paths: Sequence[str], collection: str = "") -> "asyncio.Task[None] | None":
+        """Add files and folders to a collection by name; empty for the one shown, or the default one.
+
+        Returns:
+            What ends when they are in the library for good, or the user was told why not; None for nothing.
+        """
         shown = self.collections.by_id(self.files.filter.collection_id)
         name = collection or (shown.name if shown else "")
-        if paths:
-            self._send(AddPaths(paths=tuple(paths), collection=name))
+        return self._send(AddPaths(paths=tuple(paths), collection=name)) if paths else None
 
     def retry(self, files: Sequence[FileEntry]) -> None:
         """Read files again."""
@@ -225,13 +229,15 @@ class LibraryController(QObject):
         """Ask for the beginning of a document's text."""
         self._tasks.spawn(self._preview(document_id), "library.preview")
 
-    def _send(self, request: Request[Any], take: Callable[[Any], None] | None = None) -> None:
+    def _send(
+        self, request: Request[Any], take: Callable[[Any], None] | None = None
+    ) -> "asyncio.Task[None] | None":
         async def ask() -> None:
             answer = await self._session.call(request)
             if take is not None:
                 take(answer)
 
-        self._tasks.spawn(self._tell_failure(ask), f"library.{type(request).__name__}")
+        return self._tasks.spawn(self._tell_failure(ask), f"library.{type(request).__name__}")
 
     async def _tell_failure(self, ask: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -1,5 +1,6 @@
 """The library pane: collections, files, and what to do about them."""
 
+import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -103,10 +104,9 @@ class LibraryPane(QFrame):
 
     # --- what the window calls
 
-    @Slot(list)
-    def add_paths(self, paths: list[str]) -> None:
-        """Add files and folders to the collection shown."""
-        self.controller.add_paths(paths)
+    def add_paths(self, paths: list[str]) -> "asyncio.Task[None] | None":
+        """Add files and folders to the collection shown; see LibraryController.add_paths."""
+        return self.controller.add_paths(paths)
 
     # --- what is shown
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from app.core import locks
 from app.core.errors import StorageError
+from app.core.locks import FileLock
 from app.core.paths import DataPaths
-from app.host import data_folder
-from app.host.data_folder import HostLock, storage_error, take, take_over
+from app.host.data_folder import storage_error, take, take_over
 from tests.unit.host.conftest import mode_of
 
 
@@ -58,9 +59,9 @@ def test_the_lock_ends_with_its_process(paths: DataPaths) -> None:
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        assert HostLock.acquire(paths.lock_path) is None
+        assert FileLock.acquire(paths.lock_path) is None
         holder.kill()
-    lock = HostLock.acquire(paths.lock_path)
+    lock = FileLock.acquire(paths.lock_path)
     assert lock is not None
     lock.release()
 
@@ -114,7 +115,7 @@ def test_each_reason_has_its_words(
     def fail(descriptor: int) -> bool:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(data_folder, "_try_lock", fail)
+    monkeypatch.setattr(locks, "_try_lock", fail)
     with pytest.raises(StorageError) as failure:
         take(paths)
     assert failure.value.code == code and failure.value.hint

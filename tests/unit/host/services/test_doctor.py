@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from app.core.errors import AppError, ModelError
+from app.core.locks import FileLock
 from app.core.paths import DataPaths
-from app.host.data_folder import HostLock, take
+from app.host.data_folder import take
 from app.host.services import doctor
 from app.host.services.doctor import DoctorService, lock_check, permission_check, space_check
 from app.protocol.body import Body
@@ -142,7 +143,7 @@ def test_low_space_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_lock_must_hold(tmp_path: Path) -> None:
     path = tmp_path / "host.lock"
     assert lock_check(path).status == "error"
-    lock = HostLock.acquire(path)
+    lock = FileLock.acquire(path)
     assert lock is not None and lock_check(path).status == "ok"
     lock.release()
     assert lock_check(tmp_path / "no" / "folder").status == "error"
