@@ -6,6 +6,6 @@ from app.core.frozen import clean_environment
 
 clean_environment()
 
-from app.ui.application import main  # noqa: E402
+from app.ui.start import main  # noqa: E402
 
 sys.exit(main())

@@ -31,15 +31,16 @@ done
 case $prefix in /*) ;; *) prefix=$(pwd)/$prefix ;; esac
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-[ -x "$here/program/h2ogpt-desktop" ] || fail "the folder “program” is not beside this script." \
+[ -x "$here/program/h2ogpt-desktop" ] || fail "the folder 'program' is not beside this script." \
     "Unpack the whole archive and run install.sh from there."
 [ "$(uname -s)-$(uname -m)" = "Linux-@MACHINE@" ] || fail "this archive is for Linux on @MACHINE@." \
     "Get the archive for this computer ($(uname -s) on $(uname -m))."
 
 target=$prefix/lib/h2ogpt-desktop
 share=$prefix/share
-mkdir -p "$prefix/lib" "$prefix/bin" "$share" 2>/dev/null && [ -w "$prefix/lib" ] ||
+if ! mkdir -p "$prefix/lib" "$prefix/bin" "$share" 2>/dev/null || [ ! -w "$prefix/lib" ]; then
     fail "$prefix cannot be written." "Choose another folder with --prefix DIR."
+fi
 if [ -e "$target" ] && [ ! -e "$target/uninstall.sh" ]; then
     fail "$target exists and was not made by this script." "Move it away, or choose another folder with --prefix DIR."
 fi
@@ -60,6 +61,7 @@ rm -rf "$target.old"
 
 # A desktop entry quotes its command with “"”; inside, four signs need a backslash, which itself is written
 # twice there. Source: the Desktop Entry Specification, "The Exec key" and "value types".
+# shellcheck disable=SC2016
 escape() { printf '%s' "$1" | sed -e 's/\\/\\\\\\\\/g' -e 's/"/\\\\"/g' -e 's/`/\\\\`/g' -e 's/\$/\\\\$/g' -e 's/%/%%/g'; }
 plain() { printf '%s' "$1" | sed -e 's/\\/\\\\/g'; }
 literal() { printf '%s' "$1" | sed -e 's/[\\&|]/\\&/g'; }
@@ -76,9 +78,9 @@ for name in h2ogpt h2ogpt-desktop; do
 done
 ( cd "$here/share" && find . -type f -o -type l ) | sed 's|^\./|share/|' > "$target/installed-files"
 printf 'bin/h2ogpt\nbin/h2ogpt-desktop\n' >> "$target/installed-files"
-for tool in "update-desktop-database $share/applications" "gtk-update-icon-cache -q -t $share/icons/hicolor"; do
-    command -v "${tool%% *}" >/dev/null 2>&1 && $tool >/dev/null 2>&1 || true
-done
+refresh() { if command -v "$1" >/dev/null 2>&1; then "$@" >/dev/null 2>&1 || true; fi; }
+refresh update-desktop-database "$share/applications"
+refresh gtk-update-icon-cache -q -t "$share/icons/hicolor"
 
 if command -v ldd >/dev/null 2>&1; then
     missing=$(ldd "$target/_internal/PySide6/Qt/plugins/platforms/libqxcb.so" 2>/dev/null |

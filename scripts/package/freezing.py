@@ -170,7 +170,9 @@ def data_files(program: str, top: Path) -> list[tuple[str, str]]:
     from PyInstaller.utils.hooks import collect_data_files
 
     resources = top / "resources"
-    found: list[tuple[str, str]] = [(str(resources / name), f"resources/{name}") for name in ("icons", "sample")]
+    found: list[tuple[str, str]] = [
+        (str(resources / name), f"resources/{name}") for name in ("icons", "sample")
+    ]
     found.append((str(resources / "embedding_reference.json"), "resources"))
     if (resources / "translations").is_dir():
         found.append((str(resources / "translations"), "resources/translations"))

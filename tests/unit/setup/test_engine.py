@@ -81,7 +81,9 @@ def test_a_cached_wheel_is_not_compiled_again(layout: Layout, monkeypatch: pytes
 
 
 def test_a_failed_compilation_names_the_log(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(layout: Layout, work_dir: Path, progress: engine.CompileProgress) -> Path:
+    def fail(
+        layout: Layout, work_dir: Path, build: engine.EngineBuild, progress: engine.CompileProgress
+    ) -> Path:
         progress.read("fatal error: no space left\n")
         raise SetupError("Compiling the engine failed")
 
