@@ -141,7 +141,7 @@ def test_the_source_trees_list_is_what_it_needs() -> None:
     for name in ("numpy", "pymupdf", "llama-cpp-python", "llama.cpp, ggml", "qt", "pydantic-core"):
         assert name in found, name
     assert not {"pytest", "ruff", "h2ogpt-desktop", "torch"} & set(found)  # extras are no part of it
-    assert found["pymupdf"].licence == "AGPL-3.0" and "AFFERO" in licence_text(found["pymupdf"])
+    assert "AFFERO" in found["pymupdf"].licence and "AFFERO" in licence_text(found["pymupdf"])
     assert found["qt"].version and "LESSER" in licence_text(found["qt"])
     without = [name for name, component in found.items() if not licence_text(component).strip()]
     assert without == []
