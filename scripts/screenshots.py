@@ -2,8 +2,8 @@
 
     .venv/bin/python -m scripts.screenshots [--pdf FILE --question TEXT] [--out docs/images]
 
-Writes guide, first_start, about, library_states, answer, viewer, dark and error (.png). Look at them: a picture that was
-made is not yet one that is right.
+Writes guide, first_start, about, library_states, answer, viewer, dark and error (.png). Look at them: a
+picture that was made is not yet one that is right.
 """
 
 import argparse

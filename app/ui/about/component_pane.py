@@ -77,7 +77,7 @@ class ComponentPane(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         view.setColumnWidth(0, 180)
-        view.setColumnWidth(1, 72)
+        view.setColumnWidth(1, 88)
         view.selectionModel().currentRowChanged.connect(self._on_row_changed)
         return view
 
@@ -88,8 +88,8 @@ class ComponentPane(QWidget):
         row.addWidget(self.count)
         lists = QHBoxLayout()
         lists.setSpacing(SPACE_S)
-        lists.addWidget(_framed(self.view), 2)
-        lists.addWidget(_framed(self.title, self.text), 3)
+        lists.addWidget(_framed(self.view), 3)
+        lists.addWidget(_framed(self.title, self.text), 4)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_S)
@@ -129,6 +129,7 @@ class ComponentPane(QWidget):
     @Slot(str)
     def _on_search_changed(self, text: str) -> None:
         self._filter.search(text)
+        self.view.scrollTo(self.view.currentIndex())
         self._show_count()
 
     @Slot(QModelIndex, QModelIndex)

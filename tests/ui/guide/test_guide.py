@@ -212,7 +212,7 @@ async def test_the_computer_is_looked_at_and_told(window: MainWindow, host: Fake
     host.reply(GetHardware, answer)
     dialog = await first_start(window, host)
     dialog.show_page(2)
-    assert "Looking at this computer…" in visible_words(dialog)
+    assert "Looking at this computer…" in visible_words(dialog) and dialog.computer.told == ""
     gate.set()
     await until(lambda: "Chip 9" in visible_words(dialog))
     told = visible_words(dialog)
@@ -230,6 +230,7 @@ async def test_the_computer_is_looked_at_and_told(window: MainWindow, host: Fake
     dialog.computer.show_hardware(replace(COMPUTER, gpus=(GPU,)))
     await until(lambda: "Card 7 (Vulkan): 8.0 GB, 7.0 GB free" in visible_words(dialog))
     assert "No usable GPU" not in visible_words(dialog)
+    assert dialog.computer.told.startswith("Chip 9\n4 cores")
 
 
 async def test_a_failed_look_is_told_and_repeated(window: MainWindow, host: FakeSession) -> None:
