@@ -1,6 +1,5 @@
 """Entry of the background process `probe`: prints one JSON object (`ProbeReport`) and exits."""
 
-import importlib
 import json
 import logging
 import os
@@ -34,7 +33,11 @@ def report() -> ProbeReport:
 
 def _engine() -> tuple[tuple[Gpu, ...], Engine]:
     try:
-        native = importlib.import_module("app.worker.inference.native")
+        from app.worker.inference import native  # loads the engine, which may fail
+
+        load_plugins = getattr(native, "load_plugins", None)  # an engine of one piece needs none
+        if load_plugins is not None:
+            load_plugins()
         devices = Devices(native.lib)
         return devices.gpus(), devices.engine()
     except Exception as error:  # the border to foreign code: what it raises depends on system and driver

@@ -1,7 +1,6 @@
 """The probe as a process, and how it reads what systems and engine say."""
 
 import ctypes
-import importlib
 import json
 import platform
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 from app.core.processes import worker_command, worker_environment
 from app.protocol.body import from_json
 from app.protocol.hardware import Engine, ProbeReport
+from app.worker import inference
 from app.worker.probe import devices, main, processor
 from app.worker.probe.devices import Devices, engine_features, variant_of
 
@@ -36,10 +36,10 @@ def test_the_process_prints_one_object_and_ends() -> None:
 
 
 def test_an_engine_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_name: str) -> None:
+    def fail() -> None:
         raise OSError("libllama.so: no such file")
 
-    monkeypatch.setattr(main, "importlib", types.SimpleNamespace(import_module=fail))
+    monkeypatch.setattr(inference, "native", types.SimpleNamespace(load_plugins=fail), raising=False)
     report = main.report()
     assert report.engine == Engine(problem="OSError: libllama.so: no such file")
     assert report.cpu.name and report.gpus == ()
@@ -103,7 +103,7 @@ def test_graphics_processors_are_listed_and_others_not() -> None:
 
 def test_an_engine_without_the_functions_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     bare = types.SimpleNamespace(lib=types.SimpleNamespace(llama_cpp=types.SimpleNamespace(_lib=object())))
-    monkeypatch.setattr(importlib, "import_module", lambda _name: bare)
+    monkeypatch.setattr(inference, "native", bare, raising=False)
     assert "ggml_backend_dev_count" in main.report().engine.problem
 
 
