@@ -23,6 +23,7 @@ from app.core.paths import data_paths
 from app.protocol.chat import ChatMessage
 from app.protocol.library import LibraryStatus
 from app.ui.application import Program, create_application
+from scripts.first_start import skip_guide
 
 STEP_S = 0.05
 
@@ -65,6 +66,20 @@ class Driver:
     async def connected(self) -> None:
         """Wait for the host."""
         await self.until("connected", lambda: self.program.session.is_connected)
+
+    async def guided(self) -> None:
+        """Read the guide of the first start and let it add the sample; note the question that it suggests."""
+        await self.until("guide", lambda: self.window.guide.dialog is not None)
+        guide = self.window.guide.dialog
+        assert guide is not None  # it was waited for
+        self.shoot("guide_start")
+        guide.show_page(2)
+        await self.until("hardware", lambda: "GB" in guide.computer.told, 30)
+        self.seen["computer"] = guide.computer.told
+        guide.show_page(3)
+        guide.try_it.sample_button.click()
+        self.seen["suggested"] = self.window.chat_pane.composer.text()
+        await self.ingested()
 
     def drop(self, paths: list[Path]) -> None:
         """Drop files in the middle of the window."""
@@ -157,6 +172,8 @@ class Driver:
 async def main_job(driver: Driver, options: argparse.Namespace) -> None:
     """Drop, ask and look, as far as the options say."""
     await driver.connected()
+    if options.guide:
+        await driver.guided()
     driver.shoot("start")
     if options.add:
         driver.drop([path.resolve() for path in options.add])
@@ -164,8 +181,9 @@ async def main_job(driver: Driver, options: argparse.Namespace) -> None:
             await driver.answerable()
         else:
             await driver.ingested()
-    if options.ask:
-        answer = await driver.ask(options.ask)
+    question = options.ask or driver.seen.get("suggested", "")
+    if question:
+        answer = await driver.ask(question)
         driver.shoot("answer")
         if answer.citations:
             await driver.open_citation(answer, options.page)
@@ -187,6 +205,8 @@ def main() -> int:
 
 
 async def _drive(application: Any, options: argparse.Namespace) -> int:
+    if not options.guide:
+        skip_guide(Path(options.data_dir))
     program = Program(
         application,
         data_paths(options.data_dir),
@@ -214,6 +234,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", required=True, help="data folder")
     parser.add_argument("--add", type=Path, action="append", default=[], help="drop this file on the window")
+    parser.add_argument(
+        "--guide", action="store_true", help="begin with the guide; ask the question that it suggests"
+    )
     parser.add_argument("--ask", default="", help="ask this question")
     parser.add_argument(
         "--ask-early", action="store_true", help="ask at once, while the files are being read"

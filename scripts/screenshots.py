@@ -2,8 +2,8 @@
 
     .venv/bin/python -m scripts.screenshots [--pdf FILE --question TEXT] [--out docs/images]
 
-Writes first_start, library_states, answer, viewer, dark and error (.png). Look at them: a picture that was
-made is not yet one that is right.
+Writes guide, first_start, about, library_states, answer, viewer, dark and error (.png). Look at them: a
+picture that was made is not yet one that is right.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import qasync
 from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QWidget
 
 from app.core.paths import data_paths
 from app.protocol.library import RefreshFiles
@@ -63,9 +64,40 @@ class Photographer(Driver):
         """Let animations and late loads end."""
         await asyncio.sleep(seconds)
 
+    def shoot_dialog(self, dialog: QWidget, name: str) -> None:
+        """Save a picture of a dialog."""
+        if self._shots_dir is not None:
+            dialog.grab().save(str(self._shots_dir / f"{name}.png"))
+
+    async def guide(self) -> None:
+        """The guide of the first start, where it tells of the computer; then it is skipped."""
+        await self.connected()
+        await self.until("guide", lambda: self.window.guide.dialog is not None)
+        guide = self.window.guide.dialog
+        assert guide is not None  # it was waited for
+        guide.show_page(2)
+        await self.until("hardware", lambda: bool(guide.computer.told), 30)
+        await self.settle()
+        self.shoot_dialog(guide, "guide")
+        guide.skip_button.click()
+
+    async def about(self) -> None:
+        """The box about the program, with a licence to read."""
+        self.window.about.open()
+        box = self.window.about.dialog
+        assert box is not None  # it was just opened
+        parts = box.components
+        await self.until("components", lambda: parts.model.rowCount() > 0)
+        parts.search.setText("pymupdf")
+        parts.view.setCurrentIndex(parts.view.model().index(0, 0))
+        await self.until("licence", lambda: bool(parts.text.toPlainText()))
+        parts.search.clear()
+        await self.settle()
+        self.shoot_dialog(box, "about")
+        box.reject()
+
     async def first_start(self) -> None:
         """The window as it opens for the first time."""
-        await self.connected()
         QCursor.setPos(SIZE[0] + 100, SIZE[1] + 100)  # the pointer is not to mark anything
         await self.settle(1.5)
         self.shoot("first_start")
@@ -127,7 +159,9 @@ async def take(application: object, options: argparse.Namespace, work_dir: Path)
     files = make_files(work_dir / "files", copied)
     camera = Photographer(program, options.out)
     try:
+        await camera.guide()
         await camera.first_start()
+        await camera.about()
         await camera.library_states(files, copied)
         await camera.answer_and_viewer(question)
         await camera.error()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # Source: linux/prctl.h
-KINDS = ("host", "library", "index", "inference", "render", "parser", "template")
+KINDS = ("host", "library", "index", "inference", "render", "parser", "template", "probe")
 
 
 def worker_command(kind: str, arguments: Sequence[str] = ()) -> list[str]:

@@ -49,6 +49,9 @@ class Settings(BaseModel):
     offline: bool = Field(
         default=False, description="No connection to the network is opened, whatever is asked for"
     )
+    guide_seen: bool = Field(
+        default=False, description="The guide of the first start was finished or skipped"
+    )
     ingestion_paused: bool = Field(default=False, description="Reading of new files is paused")
 
 

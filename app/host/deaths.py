@@ -9,6 +9,7 @@ NAMES = {
     "inference": "The process that writes answers",
     "library": "The process that reads your documents",
     "render": "The process that draws pages",
+    "probe": "The process that looks for graphics processors",
 }
 _SMALLER = "Close other programs or choose a smaller model, then try again."
 _HINTS = {

@@ -50,17 +50,22 @@ class Limits:
     n_restarts: int = 5
 
 
-class _ProcessProtocol(asyncio.subprocess.SubprocessStreamProtocol):
+class ProcessProtocol(asyncio.subprocess.SubprocessStreamProtocol):
     """Says when the process has ended, although a child of its still holds its pipes.
 
     `Process.wait` returns only when the pipes are closed too.
+
+    Attributes:
+        exited: set when the process has ended.
     """
 
     def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the limit of the streams' buffers in bytes."""
         super().__init__(limit=limit, loop=loop)
         self.exited = asyncio.Event()
 
     def process_exited(self) -> None:
+        """Tell who waits."""
         super().process_exited()
         self.exited.set()
 
@@ -105,7 +110,7 @@ class WorkerProcess:
             options["process_group"] = 0  # its children end with it
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
-            lambda: _ProcessProtocol(limit=Channel.STREAM_LIMIT, loop=loop),
+            lambda: ProcessProtocol(limit=Channel.STREAM_LIMIT, loop=loop),
             *command,
             env=worker_environment(),
             **options,

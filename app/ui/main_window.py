@@ -19,7 +19,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QSplitter, QTextEdit, QVBoxLayout, QWidget
 
-from app import __version__
 from app.core.errors import AppError
 from app.protocol.chat import Citation, ConversationEntry
 from app.protocol.library import GetLibraryStatus
@@ -32,6 +31,7 @@ from app.protocol.system import (
     UpdateSettings,
     WorkerChanged,
 )
+from app.ui.about.controller import AboutController
 from app.ui.chat.controller import ChatController, OpenConversation
 from app.ui.chat.pane import ChatPane
 from app.ui.chat.rich_text import is_openable
@@ -40,6 +40,7 @@ from app.ui.conversations.pane import ConversationPane
 from app.ui.dialogs import CloseChoice, Dialogs, QtDialogs
 from app.ui.drop_overlay import DropOverlay
 from app.ui.elements.banner import Banner
+from app.ui.guide.controller import GuideController
 from app.ui.intake import intake_of
 from app.ui.intake_controller import IntakeController
 from app.ui.library.pane import LibraryPane
@@ -122,6 +123,10 @@ class MainWindow(QMainWindow):
         self.intake = IntakeController(
             self.library_pane, self._session, self._tasks, self._notifier, self._dialogs, self
         )
+        self.guide = GuideController(
+            self._session, self._tasks, self._theme, self.intake, self.chat_pane, self
+        )
+        self.about = AboutController(self._session, self._tasks, self._theme, self)
         self._bridge = NotifierBridge(self._notifier, self)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
@@ -174,6 +179,7 @@ class MainWindow(QMainWindow):
         self.chat_pane.right_button.clicked.connect(self.toggle_right)
         self.chat_pane.menu_button.clicked.connect(self._on_menu_clicked)
         self.intake.adding.connect(self._on_adding)
+        self.closed.connect(self.guide.put_away)
         self.right_area.document_opened.connect(self._on_document_opened)
         self.right_area.document_closed.connect(self._on_document_closed)
         self.splitter.splitterMoved.connect(self._on_splitter_moved)
@@ -188,7 +194,8 @@ class MainWindow(QMainWindow):
             None,
             Command(THEME_MARK, "", _nothing),
             Command(tr("Keyboard shortcuts"), "Ctrl+?", self._show_shortcuts, "info"),
-            Command(tr("About h2oGPT"), "", self._show_about, "app"),
+            Command(tr("Show the guide"), "", self.guide.open, "question"),
+            Command(tr("About h2oGPT"), "", self.about.open, "app"),
             None,
             Command(tr("Quit"), "Ctrl+Q", self.close, "close"),
             Command("", "Ctrl+L", self.chat_pane.focus_composer, help=tr("Go to the text field")),
@@ -229,6 +236,7 @@ class MainWindow(QMainWindow):
                 theme
             )  # window.json only spares the first picture from being the other one
             self.actions_.show_theme(theme)
+        self.guide.on_settings(settings.values)
 
     @Slot(str)
     def _on_disconnected(self, words: str) -> None:
@@ -399,15 +407,6 @@ class MainWindow(QMainWindow):
     def _show_shortcuts(self) -> None:
         rows = self.actions_.shortcut_rows()
         self._tasks.spawn(self._dialogs.show_text(self.tr("Keyboard shortcuts"), rows), "show shortcuts")
-
-    def _show_about(self) -> None:
-        rows = [
-            (self.tr("Version"), __version__),
-            (self.tr("Data folder"), str(self._session.paths.root)),
-            (self.tr("Licence"), self.tr("Apache-2.0; what is bundled has its own, see NOTICE")),
-            (self.tr("Privacy"), self.tr("Everything stays on this computer.")),
-        ]
-        self._tasks.spawn(self._dialogs.show_text(self.tr("About h2oGPT Desktop"), rows), "show about")
 
     @Slot(object)
     def _on_notice(self, notice: Notice) -> None:

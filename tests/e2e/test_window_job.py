@@ -68,6 +68,17 @@ def test_drop_ask_and_click_the_citation(program: Program, manual_path: Path, tm
     assert program.doctor_errors() == []
 
 
+def test_the_guide_leads_to_a_first_answer(program: Program) -> None:
+    """At the first start the guide shows; its sample is added and its question answered from it."""
+    seen = finish(start_window(program, "--guide"))
+    assert "GB free" in seen["computer"] and "cores" in seen["computer"].replace("1 core", "cores")
+    assert seen["suggested"].endswith("?")
+    assert seen["kind"] == "documents" and "nine" in seen["answer"]
+    settings = json.loads((program.data_dir / "settings.json").read_text(encoding="utf-8"))
+    assert settings["guide_seen"] is True
+    assert program.doctor_errors() == []
+
+
 def test_window_ask_and_ingest_on_one_data_folder(
     program: Program, manual_path: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What every test of the window shares: an offscreen Qt, one event loop, a theme, and no warning unseen."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -41,6 +42,16 @@ def make_loop() -> asyncio.AbstractEventLoop:
     QApplication.setQuitOnLastWindowClosed(False)  # as in the program, else closing a window ends the loop
     loop: asyncio.AbstractEventLoop = qasync.QEventLoop(application, set_running_loop=False)
     return loop
+
+
+@pytest.fixture
+def no_old_loops() -> None:
+    """For tests that allocate much in another thread: collect the loops of earlier tests in this one.
+
+    A garbage collection in that thread would end their timers there, which Qt does not survive. The program
+    has one loop for its whole life.
+    """
+    gc.collect()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from app.host.services.chats import Chats
 from app.host.services.conversations import ConversationsService
 from app.host.services.doctor import DoctorService
 from app.host.services.engine import EngineService
+from app.host.services.hardware import HardwareService
 from app.host.services.library import LibraryService
 from app.host.services.models import ModelsService
 from app.host.services.pages import PagesService
@@ -66,6 +67,7 @@ def wire(
         settings,
         models,
         PagesService(library, workers["render"]),
+        HardwareService(paths),
         DoctorService(paths, library, engine, models, workers, [lambda: [settings.check()], chats.check]),
     )
     handlers: dict[type[Body], Handler] = {}

@@ -140,6 +140,15 @@ class ChatPane(QFrame):
         """Put the cursor into the composer."""
         self.composer.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
+    def suggest(self, question: str) -> None:
+        """Put a question into the composer of a conversation without messages; what the user typed stays."""
+        if self._controller.current.model.rowCount():
+            self._controller.new()
+        if not self.composer.text().strip():
+            self.composer.set_text(question)
+            self._controller.edit_draft(question)
+        self.focus_composer()
+
     @Slot(object)
     def _show_conversation(self, conversation: OpenConversation) -> None:
         for signal in _row_signals(self.messages.model):

@@ -35,6 +35,11 @@ class SystemOpener:
         return folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
 
+def open_folder(path: Path) -> bool:
+    """Open a folder in the system's file manager; False if it is gone or there is none."""
+    return path.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+
+
 def _started(program: str, arguments: list[str]) -> bool:
     started, _pid = QProcess.startDetached(program, arguments)
     return started

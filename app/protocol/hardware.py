@@ -1,0 +1,105 @@
+"""Messages about the computer: processor, memory, graphics processors, free disk."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.protocol.body import Body, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cpu(Body):
+    """The processor.
+
+    Attributes:
+        name: as its maker calls it; the kind of machine where that is not known.
+        physical_cores: 0 where not known.
+        logical_cores: threads that it runs at once.
+        features: instruction sets that the engine has code for, in ggml's words (`avx2`, `avx512_vnni`,
+            `neon`, `dotprod`, …); empty where they are not known.
+    """
+
+    name: str
+    physical_cores: int
+    logical_cores: int
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory(Body):
+    """The main memory; `available_bytes` can be used without swapping."""
+
+    total_bytes: int
+    available_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu(Body):
+    """A graphics processor that the engine can compute on.
+
+    Attributes:
+        name: the engine's name of the device: `Vulkan0`.
+        description: as its maker calls it.
+        backend: `Vulkan`, `Metal`, `CUDA`, …
+        integrated: it uses the main memory, so `memory_*_bytes` is a share of that.
+    """
+
+    name: str
+    description: str
+    memory_total_bytes: int
+    memory_free_bytes: int
+    backend: str
+    integrated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine(Body):
+    """What the engine has to compute with.
+
+    Attributes:
+        backends: its parts that are loaded (`CPU`, `Vulkan`, …); empty where it could not be asked.
+        cpu_variant: its variant for this processor (`haswell`, `zen4`, …); empty where it has only one.
+        cpu_features: instruction sets that this variant uses, in the words of `Cpu.features`.
+        problem: why it could not be loaded; empty where it was.
+    """
+
+    backends: tuple[str, ...] = ()
+    cpu_variant: str = ""
+    cpu_features: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeReport(Body):
+    """What the background process `probe` prints: its JSON object on one line of stdout."""
+
+    cpu: Cpu
+    memory: Memory
+    gpus: tuple[Gpu, ...] = ()
+    engine: Engine = Engine()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware(Body):
+    """The computer, as far as it could be found out.
+
+    Attributes:
+        gpu_note: why no graphics processor is used, in plain words; empty where one can be.
+        disk_free_bytes: on the disk of the data folder.
+        disk_total_bytes: of that disk.
+    """
+
+    cpu: Cpu
+    memory: Memory
+    gpus: tuple[Gpu, ...]
+    gpu_note: str
+    engine: Engine
+    disk_free_bytes: int
+    disk_total_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GetHardware(Request[Hardware]):
+    """Ask what this computer has; a process of its own looks, which takes a second or two."""
+
+    TYPE: ClassVar[str] = "hardware.get"
+    RESULT: ClassVar[type[Body]] = Hardware

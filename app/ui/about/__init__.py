@@ -1,0 +1,1 @@
+"""The box about the program: version, licences, and what it is made of."""

@@ -1,0 +1,1 @@
+"""The guide of the first start: four short pages."""
