@@ -165,8 +165,12 @@ def run_makensis(makensis: str, script_path: Path) -> None:
         env=_environment(),
     )
     if result.returncode != 0:
-        lines = [line for line in (result.stdout + result.stderr).splitlines() if line.strip()]
-        raise SetupError(f"makensis could not make the installer: {' / '.join(lines[-4:])}", _INSTALL_HINT)
+        lines = [line.strip() for line in (result.stdout + result.stderr).splitlines() if line.strip()]
+        reasons = [line for line in lines if re.search("error|warning|invalid", line, re.IGNORECASE)]
+        words = " / ".join((reasons or lines)[-5:])
+        raise SetupError(
+            f"makensis could not make the installer: {words}", "Mend the script, then try again."
+        )
 
 
 def _environment() -> dict[str, str]:
