@@ -17,7 +17,7 @@ FILES = {
     "_internal/é 中文/x $y.txt": "letters",
     "_internal/[b]#;!.txt": "signs",
     "_internal/it's `here`.txt": "quotes",
-    "_internal/" + "/".join(["deep folder"] * 12) + "/f.txt": "deep",
+    "_internal/" + "/".join(["deep folder"] * 8) + "/f.txt": "deep",
 }
 
 StageMaker = Callable[..., Path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import plistlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -211,5 +212,5 @@ def test_a_missing_or_failing_tool_is_told() -> None:
         mac.run_tool(["no-such-tool-here"])
     assert "xcode-select" in caught.value.hint
     with pytest.raises(SetupError, match="failed"):
-        mac.run_tool(["python3", "-c", "raise SystemExit('no')"])
-    mac.run_tool(["python3", "-c", ""])
+        mac.run_tool([sys.executable, "-c", "raise SystemExit('no')"])
+    mac.run_tool([sys.executable, "-c", ""])
