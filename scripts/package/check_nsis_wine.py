@@ -273,6 +273,15 @@ class Checks:
         self.check("... the PATH is as before", self._wine.read_path() == LONG_PATH)
         self.check("... no type is ours", not self._wine.has_key(f"{CLASSES}\\{prog_id(FILE_TYPES[0])}"))
 
+    def cut_off(self) -> None:
+        """Leave what an upgrade leaves that was cut off between removing and writing; install again."""
+        shutil.rmtree(self._install_dir / "_internal")
+        for name in nsis.EXECUTABLES:
+            (self._install_dir / name).unlink()
+        code = self._wine.run(self._new, "/S")
+        is_whole = self._is_whole("0.2.0", "_internal/only new/b.txt")
+        self.check("an upgrade that was cut off is mended by installing again", code == 0 and is_whole)
+
     def long_folder(self) -> None:
         """Refuse a folder in which paths would be too long."""
         code = self._wine.run(self._new, "/S", "/D=C:\\" + "long-folder\\" * 12)
@@ -333,8 +342,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 checks = Checks(wine, work_dir)
                 for step in (checks.too_old, checks.install, checks.running, checks.upgrade):
                     step()
-                checks.long_folder()
-                checks.uninstall()
+                for step in (checks.cut_off, checks.long_folder, checks.uninstall):
+                    step()
             finally:
                 wine.close()
         except SetupError as error:
