@@ -80,6 +80,8 @@ TEST_NEEDS = (
     Need("command", "strace", "strace", "the test that no connection is opened"),
     Need("command", "unshare", "util-linux", "the test without a network"),
     Need("command", "ip", "iproute2", "the test without a network"),
+    Need("command", "makensis", "nsis", "tests of the Windows installer"),
+    Need("command", "7z", "p7zip-full", "tests of the Windows installer"),
 )
 
 
