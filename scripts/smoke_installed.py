@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Install the packages in ``dist/`` as a person would, do the main job, upgrade, remove, and see what is left.
+"""Install the packages in ``dist/`` as a person would, do the main job, upgrade, remove; see what is left.
 
     sudo python3 scripts/smoke_installed.py [PACKAGE...] [--places] [--pictures DIR]
 

@@ -35,9 +35,7 @@ def _engine() -> tuple[tuple[Gpu, ...], Engine]:
     try:
         from app.worker.inference import native  # loads the engine, which may fail
 
-        load_plugins = getattr(native, "load_plugins", None)  # an engine of one piece needs none
-        if load_plugins is not None:
-            load_plugins()
+        native.load_plugins()
         devices = Devices(native.lib)
         return devices.gpus(), devices.engine()
     except Exception as error:  # the border to foreign code: what it raises depends on system and driver
