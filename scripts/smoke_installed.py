@@ -24,11 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts.setup.layout import current_layout
 from scripts.setup.progress import Progress, SetupError, explain
 from scripts.setup.steps import set_up
-from scripts.setup.system_libraries import Need, ensure
+from scripts.setup.system_libraries import Need, apt_prefix, ensure
 
 IN_ENVIRONMENT = "H2OGPT_SMOKE"
 NEEDS = (
     Need("command", "debootstrap", "debootstrap", "the clean system"),
+    Need(
+        "file", "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring", "the clean system"
+    ),
     Need("command", "Xvfb", "xvfb", "the virtual screen"),
     Need("command", "xdotool", "xdotool", "the virtual screen"),
     Need("command", "strace", "strace", "seeing what is loaded"),
@@ -65,6 +68,19 @@ def smoke(options: argparse.Namespace, packages: Sequence[Path]) -> int:
     return report.close()
 
 
+def as_root(arguments: Sequence[str] | None) -> int:
+    """Run the same command as root: making a clean system needs it.
+
+    Raises:
+        SetupError: sudo is not there or asks for a password.
+    """
+    prefix = apt_prefix()
+    if not prefix:
+        raise SetupError("Making a clean system needs root.", "Run it again with sudo.")
+    command = [*prefix, "-E", sys.executable, str(Path(__file__).resolve()), *(arguments or sys.argv[1:])]
+    return subprocess.call(command)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(description="Test the installed program.")
@@ -79,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_up(layout, progress)
         if platform.system() == "Linux":
             if os.geteuid() != 0:
-                raise SetupError("Making a clean system needs root.", "Run it again with sudo.")
+                return as_root(arguments)
             ensure(NEEDS, progress)
         if os.environ.get(IN_ENVIRONMENT) != "1":  # the rest needs the environment's packages
             command = [str(layout.python_path), str(Path(__file__).resolve()), *(arguments or sys.argv[1:])]

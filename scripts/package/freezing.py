@@ -188,13 +188,30 @@ def program_icon(top: Path) -> str | None:
     return str(path) if path is not None and path.is_file() else None
 
 
-def windows_version(top: Path) -> str | None:
-    """Return the file that describes the executables to Windows, where it was made."""
+def windows_version(top: Path) -> str:
+    """Write what Windows shows of the executables (their properties), and return the file's path.
+
+    Source: PyInstaller's manual, "Capturing Windows version data".
+    """
+    from scripts.package.bundle import version_of
+
+    version = version_of(top)
+    numbers = tuple([*(int(part) for part in version.split(".")), 0][:4])
+    words = {
+        "CompanyName": "The h2oGPT Desktop contributors",
+        "FileDescription": "h2oGPT Desktop",
+        "FileVersion": version,
+        "LegalCopyright": "Apache-2.0; see LICENSE and NOTICE",
+        "ProductName": "h2oGPT Desktop",
+        "ProductVersion": version,
+    }
+    strings = ", ".join(f"StringStruct({name!r}, {value!r})" for name, value in words.items())
     path = top / "build" / "windows_version.txt"
-    return str(path) if path.is_file() else None
-
-
-def windows_manifest(top: Path) -> str | None:
-    """Return the manifest that allows long paths on Windows."""
-    path = top / "installer" / "windows" / "program.manifest"
-    return str(path) if path.is_file() else None
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        f"VSVersionInfo(ffi=FixedFileInfo(filevers={numbers}, prodvers={numbers}, OS=0x40004), kids=["
+        f"StringFileInfo([StringTable('040904B0', [{strings}])]), "
+        "VarFileInfo([VarStruct('Translation', [1033, 1200])])])",
+        encoding="utf-8",
+    )
+    return str(path)
