@@ -90,7 +90,8 @@ class LinuxSmoke:
         gone = not (root.path / DEB_HOME).exists()
         self._report.check("removing takes the program away", gone)
         self._report.check("the data stays", (root.path / DATA_DIR.lstrip("/") / "library.db").exists())
-        root.administer(["apt-get", "purge", "--yes", "--autoremove", name])
+        root.administer(["dpkg", "--purge", name])
+        root.administer(["apt-get", "autoremove", "--purge", "--yes"])  # what came along with it
         self._check_left(root, before, DATA_DIR)
 
     def _upgrade(self, program: Installed, upgrade: Callable[[], object], program_dir: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import time
@@ -151,12 +152,20 @@ def _older_processor(program: Installed, report: Report, work_dir: Path) -> None
         report.figure("emulated older processor", "left out: qemu-user is not installed")
         return
     _emulate(root.path, copied, Path(emulator))
+    report.figure("what it sees there", _engine_of(program, copied))
     old = Installed(root, f"{root.inside(copied)}/h2ogpt", "", "", f"{root.inside(home)}/data old")
     began = time.monotonic()
     trouble = answers(old, note)
     detail = trouble or f"{time.monotonic() - began:.0f} s, emulated"
     report.check(f"on an emulated {OLD_CPU} (no AVX) it answers", not trouble, detail)
     shutil.rmtree(place)
+
+
+def _engine_of(program: Installed, program_dir: Path) -> str:
+    """Return the engine's plug-ins that the probe finds loaded, and what the processor can do."""
+    said = program.root.run([f"{program.root.inside(program_dir)}/h2ogpt-worker", "probe"], timeout_s=300)
+    found = json.loads(said.stdout.splitlines()[-1])
+    return json.dumps({"engine": found["engine"], "cpu": found["cpu"]})[:600]
 
 
 def _emulate(root_path: Path, program_dir: Path, emulator: Path) -> None:
