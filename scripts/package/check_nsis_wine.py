@@ -43,6 +43,7 @@ FILES = {
     "_internal/é 中文/x $y.txt": "letters",
     "_internal/" + "/".join(["deep folder"] * 12) + "/f.txt": "deep",
 }
+OLD_FILE, NEW_FILE = "_internal/only old/a.txt", "_internal/only new/b.txt"
 SLEEPER = (
     'Unicode true\nTarget amd64-unicode\nOutFile "{path}"\nRequestExecutionLevel user\nSilentInstall silent\n'
 )
@@ -155,8 +156,8 @@ class Checks:
         self._install_dir = wine.local_dir / "Programs" / "h2oGPT Desktop"
         self._data_dir = wine.local_dir / "h2ogpt-desktop"
         self._menu_dir = wine.user_dir / "AppData/Roaming/Microsoft/Windows/Start Menu/Programs"
-        self._old = self._pack("0.1.0", {**FILES, "_internal/only old/a.txt": "old"})
-        self._new = self._pack("0.2.0", {**FILES, "_internal/only new/b.txt": "new"})
+        self._old = self._pack("0.1.0", {**FILES, OLD_FILE: "old"})
+        self._new = self._pack("0.2.0", {**FILES, NEW_FILE: "new"})
 
     def check(self, what: str, is_so: bool) -> None:
         """Print one check."""
@@ -205,7 +206,7 @@ class Checks:
         wine.write(f"{CLASSES}\\.pdf", "", "Other.Reader")
         wine.write(f"{CLASSES}\\.md\\OpenWithProgids", "Other.Editor", "")
         code = wine.run(self._old, "/S", "/ADDPATH=1", "/DESKTOP=1")
-        self.check("it installs silently", code == 0 and self._is_whole("0.1.0", "_internal/only old/a.txt"))
+        self.check("it installs silently", code == 0 and self._is_whole("0.1.0", OLD_FILE))
         values = {name: wine.read(UNINSTALL, name) for name in ("DisplayName", "DisplayVersion", "Publisher")}
         self.check(f"it is listed among the programs: {values}", values["DisplayVersion"] == "0.1.0")
         quiet = wine.read(UNINSTALL, "QuietUninstallString") or ""
@@ -238,7 +239,7 @@ class Checks:
         process = self._wine.start(self._install_dir / "h2ogpt-worker.exe")
         time.sleep(1)
         self.check("a running program stops the upgrade with code 4", self._wine.run(self._new, "/S") == 4)
-        self.check("... and changes nothing", self._is_whole("0.1.0", "_internal/only old/a.txt"))
+        self.check("... and changes nothing", self._is_whole("0.1.0", OLD_FILE))
         batch_path = self._work_dir / "uninstall.bat"  # the last option stands without quotation marks
         line = f'"{self._windows_path()}\\uninstall.exe" /S _?={self._windows_path()}'
         batch_path.write_text(f"{line}\r\nexit /b %errorlevel%\r\n")
@@ -257,7 +258,7 @@ class Checks:
         self._data_dir.mkdir(parents=True)
         (self._data_dir / "library.db").write_text("data")
         code = self._wine.run(self._new, "/S")
-        self.check("it upgrades", code == 0 and self._is_whole("0.2.0", "_internal/only new/b.txt"))
+        self.check("it upgrades", code == 0 and self._is_whole("0.2.0", NEW_FILE))
         self.check("the new version is listed", self._wine.read(UNINSTALL, "DisplayVersion") == "0.2.0")
         self.check("a file of the user's stays", (self._install_dir / "mine.txt").exists())
         self.check("the data stays", (self._data_dir / "library.db").read_text() == "data")
@@ -267,7 +268,7 @@ class Checks:
         self.check("the choice of a desktop shortcut is kept", desktop.exists())
         self.check("a silent downgrade is refused with code 5", self._wine.run(self._old, "/S") == 5)
         self.check("... unless it is wanted", self._wine.run(self._old, "/S", "/ALLOWDOWNGRADE") == 0)
-        self.check("... and then whole", self._is_whole("0.1.0", "_internal/only old/a.txt"))
+        self.check("... and then whole", self._is_whole("0.1.0", OLD_FILE))
         code = self._wine.run(self._new, "/S", "/ADDPATH=0", "/DESKTOP=0", "/OPENWITH=0")
         self.check("choices can be taken back", code == 0 and not desktop.exists())
         self.check("... the PATH is as before", self._wine.read_path() == LONG_PATH)
@@ -279,7 +280,7 @@ class Checks:
         for name in nsis.EXECUTABLES:
             (self._install_dir / name).unlink()
         code = self._wine.run(self._new, "/S")
-        is_whole = self._is_whole("0.2.0", "_internal/only new/b.txt")
+        is_whole = self._is_whole("0.2.0", NEW_FILE)
         self.check("an upgrade that was cut off is mended by installing again", code == 0 and is_whole)
 
     def long_folder(self) -> None:
@@ -291,6 +292,11 @@ class Checks:
         """Uninstall, keeping the data; then again, removing them."""
         wine = self._wine
         wine.run(self._new, "/S", "/ADDPATH=1", "/OPENWITH=1")
+        strayed_path = self._work_dir / "strayed.exe"
+        shutil.copyfile(self._install_dir / "uninstall.exe", strayed_path)
+        wine.run(strayed_path, "/S")
+        time.sleep(3)  # it goes on from a copy of itself
+        self.check("a copy of the uninstaller elsewhere removes nothing", self._is_whole("0.2.0", NEW_FILE))
         self.check("it uninstalls", self._uninstalled())
         left = [path.name for path in self._install_dir.rglob("*")]
         self.check(f"only the user's file is left: {left}", left == ["mine.txt"])

@@ -15,7 +15,9 @@ from scripts.setup.progress import Progress, SetupError
 from tests.unit.package.conftest import FILES, StageMaker
 
 QUIET = Progress(quiet=True)
-TEMPLATE = nsis.TEMPLATE_PATH.read_text(encoding="utf-8")
+TEMPLATE = "\n".join(
+    path.read_text(encoding="utf-8") for path in sorted(nsis.TEMPLATE_PATH.parent.glob("*.ns[ih]"))
+)
 # A PNG of one pixel and a bitmap of one: the pictures that Qt would draw.
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000"
@@ -137,7 +139,7 @@ def test_every_constant_of_the_template_is_defined(
     defines = nsis.defines(read_tree(make_stage(".exe")), "1.0.0", "slim", tmp_path, tmp_path / "a.exe")
     own = set(re.findall(r"!define (\w+)", TEMPLATE))
     used = set(re.findall(r"\$\{([A-Z][A-Z_0-9]+)\}", TEMPLATE))
-    from_nsis = {"NSIS_PTR_SIZE", "LANG_ENGLISH"}
+    from_nsis = {"NSIS_PTR_SIZE", "LANG_ENGLISH", "HWND_BROADCAST", "WM_SETTINGCHANGE"}
     parameters = set(re.findall(r"!macro \w+ (.*)", TEMPLATE))
     parameters = {word for words in parameters for word in words.split()}
     assert used - own - from_nsis - parameters <= set(defines) | {"TARGET"}

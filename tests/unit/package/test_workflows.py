@@ -77,6 +77,8 @@ def test_every_platform_is_built_and_tried() -> None:
     assert "scripts/build_installer.py --variant standard --variant slim" in commands
     build_at, smoke_at = commands.index("build_installer.py"), commands.index("smoke_installed.py")
     assert build_at < smoke_at, "what is uploaded was tried"
+    conditions = [step["if"] for step in job["steps"] if "smoke_installed.py" in step.get("run", "")]
+    assert conditions == ["runner.os != 'Linux'", "runner.os == 'Linux'"]
     [upload] = [step for step in job["steps"] if step.get("uses", "").startswith("actions/upload-artifact@")]
     for ending in ("exe", "dmg", "deb", "tar.xz"):
         assert f"dist/*.{ending}" in upload["with"]["path"]
