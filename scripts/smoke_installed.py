@@ -33,6 +33,7 @@ NEEDS = (
         "file", "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring", "the clean system"
     ),
     Need("command", "Xvfb", "xvfb", "the virtual screen"),
+    Need("command", "openbox", "openbox", "the virtual screen"),
     Need("command", "xdotool", "xdotool", "the virtual screen"),
     Need("command", "strace", "strace", "seeing what is loaded"),
     Need("command", "qemu-x86_64-static", "qemu-user-static", "an older processor"),

@@ -83,12 +83,12 @@ refresh update-desktop-database "$share/applications"
 refresh gtk-update-icon-cache -q -t "$share/icons/hicolor"
 
 if command -v ldd >/dev/null 2>&1; then
-    missing=$(ldd "$target/_internal/PySide6/Qt/plugins/platforms/libqxcb.so" 2>/dev/null |
+    missing=$(LD_LIBRARY_PATH="$target/_internal" ldd "$target/_internal/PySide6/Qt/plugins/platforms/libqxcb.so" 2>/dev/null |
         sed -n 's/^[[:space:]]*\([^ ]*\) => not found$/\1/p' | sort -u | tr '\n' ' ')
     [ -z "$missing" ] || {
         printf 'The window needs libraries that this system lacks: %s\n' "$missing"
-        printf 'Debian, Ubuntu: sudo apt install libegl1 libgl1 libxkbcommon-x11-0 libxcb-xkb1 libdbus-1-3 libfontconfig1\n'
-        printf 'Fedora: sudo dnf install libxkbcommon-x11 mesa-libEGL mesa-libGL dbus-libs fontconfig\n'
+        printf 'Debian, Ubuntu: sudo apt install @DEBIAN_PACKAGES@\n'
+        printf 'Fedora: sudo dnf install libxkbcommon-x11 libglvnd-egl libglvnd-glx libX11-xcb dbus-libs fontconfig glib2\n'
     }
 fi
 say "h2oGPT Desktop is installed in $target."

@@ -189,29 +189,10 @@ def program_icon(top: Path) -> str | None:
 
 
 def windows_version(top: Path) -> str:
-    """Write what Windows shows of the executables (their properties), and return the file's path.
-
-    Source: PyInstaller's manual, "Capturing Windows version data".
-    """
+    """Write what Windows shows of the executables (their properties), and return the file's path."""
+    from scripts.package import windows_version
     from scripts.package.bundle import version_of
 
-    version = version_of(top)
-    numbers = tuple([*(int(part) for part in version.split(".")), 0][:4])
-    words = {
-        "CompanyName": "The h2oGPT Desktop contributors",
-        "FileDescription": "h2oGPT Desktop",
-        "FileVersion": version,
-        "LegalCopyright": "Apache-2.0; see LICENSE and NOTICE",
-        "ProductName": "h2oGPT Desktop",
-        "ProductVersion": version,
-    }
-    strings = ", ".join(f"StringStruct({name!r}, {value!r})" for name, value in words.items())
     path = top / "build" / "windows_version.txt"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(
-        f"VSVersionInfo(ffi=FixedFileInfo(filevers={numbers}, prodvers={numbers}, OS=0x40004), kids=["
-        f"StringFileInfo([StringTable('040904B0', [{strings}])]), "
-        "VarFileInfo([VarStruct('Translation', [1033, 1200])])])",
-        encoding="utf-8",
-    )
+    windows_version.write(path, version_of(top))
     return str(path)

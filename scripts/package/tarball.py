@@ -14,6 +14,29 @@ from scripts.package.text import filled
 from scripts.setup.progress import Progress, SetupError
 
 
+# What the window needs of a Debian or Ubuntu system; `install.sh` names them where a library is missing.
+DEBIAN_PACKAGES = (
+    "libdbus-1-3",
+    "libegl1",
+    "libfontconfig1",
+    "libfreetype6",
+    "libgl1",
+    "libglib2.0-0",
+    "libwayland-cursor0",
+    "libwayland-egl1",
+    "libx11-xcb1",
+    "libxcb-glx0",
+    "libxcb-randr0",
+    "libxcb-render0",
+    "libxcb-shape0",
+    "libxcb-shm0",
+    "libxcb-sync1",
+    "libxcb-xfixes0",
+    "libxcb-xkb1",
+    "libxkbcommon-x11-0",
+)
+
+
 def file_name(bundle: Bundle) -> str:
     """Return the archive's name."""
     return f"{PROGRAM}-{bundle.version}-linux-{platform.machine()}-{bundle.variant}.tar.xz"
@@ -55,6 +78,7 @@ def lay_out(bundle: Bundle, top: Path) -> None:
     for name in ("install.sh", "uninstall.sh"):
         script = filled(
             TEMPLATES_DIR / name, {"MACHINE": platform.machine(), "EXEC": "@EXEC@", "TRYEXEC": "@TRYEXEC@"}
+        values["DEBIAN_PACKAGES"] = " ".join(DEBIAN_PACKAGES)
         )
         (top / name).write_text(script, encoding="utf-8")
         (top / name).chmod(0o755)

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,15 +64,13 @@ def install_on_windows(package: Path, report: Report) -> Path:
 
 
 def remove_from_windows(program_dir: Path, report: Report) -> None:
-    """Uninstall silently, in place so that the call waits."""
-    uninstaller = next(program_dir.glob("*ninstall*.exe"))
-    copied = Path(tempfile.gettempdir()) / "h2ogpt-uninstall.exe"
-    shutil.copyfile(uninstaller, copied)
-    said = _run([copied, "/S", f"_?={program_dir}"])
-    left = [path.name for path in program_dir.rglob("*") if path.is_file() and path != uninstaller]
-    report.check(
-        "the uninstaller takes everything away", said.returncode == 0 and not left, ", ".join(left[:5])
-    )
+    """Uninstall silently; the uninstaller goes on in a copy of itself after the call has returned."""
+    _run([next(program_dir.glob("*ninstall*.exe")), "/S"])
+    deadline = time.monotonic() + 120
+    while program_dir.exists() and time.monotonic() < deadline:
+        time.sleep(1)
+    left = [path.name for path in program_dir.rglob("*")]
+    report.check("the uninstaller takes everything away", not left, ", ".join(left[:5]))
 
 
 def install_on_macos(package: Path, work_dir: Path) -> Path:

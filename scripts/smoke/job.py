@@ -21,6 +21,7 @@ from scripts.smoke.screen import Screen
 
 N_PAGES, FACT_PAGE = 60, 47
 PDF_NAME = "Prüfbericht 中文 🙂.pdf"
+TITLE, GUIDE_TITLE, ABOUT_TITLE = "^h2oGPT$", "Welcome to h2oGPT", "About h2oGPT"
 # Of a window of 1280 x 800 at the screen's corner.
 MIDDLE = (560, 400)
 COMPOSER = (520, 703)
@@ -178,10 +179,12 @@ def _ends(check: Any, patience_s: float) -> bool:
 
 
 def _first_run(view: Screen, pictures: Path) -> None:
-    view.window("h2oGPT")
+    view.window(TITLE)
+    view.activate(GUIDE_TITLE)
     view.rest()
     time.sleep(6)  # under strace; the guide has found the hardware by then
-    view.shoot(pictures / "installed_first_run.png", (0, 0, 1280, 800))
+    view.shoot(pictures / "installed_first_run.png")
+    view.activate(GUIDE_TITLE)
     view.press("Escape")
     time.sleep(1)
 
@@ -190,14 +193,15 @@ def _about(view: Screen, pictures: Path) -> None:
     view.click(*MENU_BUTTON)
     time.sleep(0.5)
     view.press("Up", "Up", "Return")  # About stands before Quit
-    time.sleep(4)
-    view.shoot(pictures / "installed_about.png", (0, 0, 1280, 800))
+    view.activate(ABOUT_TITLE)
+    time.sleep(3)
+    view.shoot(pictures / "installed_about.png")
     view.press("Escape")
     time.sleep(0.5)
 
 
 def _drop(program: Installed, view: Screen, report: Report) -> None:
-    view.window("h2oGPT")
+    view.window(TITLE)
     view.drag(f"{program.root.inside(program.root.home)}/{PDF_NAME}", *MIDDLE)
     states: dict[str, str] = {}
 
@@ -209,18 +213,18 @@ def _drop(program: Installed, view: Screen, report: Report) -> None:
 
 
 def _ask_and_cite(view: Screen, report: Report, pictures: Path) -> None:
-    view.window("h2oGPT")
+    view.window(TITLE)
     view.click(*COMPOSER)
     view.type(QUESTION)
     view.press("Return")
     found = view.until("a citation", lambda: _settled_citation(view), 120)
     view.rest()
-    view.shoot(pictures / "installed_answer.png", (0, 0, 1280, 800))
+    view.shoot(pictures / "installed_answer.png")
     view.click(*found)
     marked = _ends(lambda: _highlight(view) is not None, 60)
     view.rest()
     time.sleep(3)
-    view.shoot(pictures / "installed_citation.png", (0, 0, 1280, 800))
+    view.shoot(pictures / "installed_citation.png")
     report.check("a click on the citation opens the page with the words marked", marked)
 
 
@@ -246,7 +250,7 @@ def _second_start(program: Installed, view: Screen, report: Report, note_path: P
     report.check("a second start hands over and ends", second.returncode == 0, detail)
     name = note_path.name
     report.check("its file is in the library", _ends(lambda: program.states().get(name) == "ready", 60))
-    report.check("there is one window", len(view.windows("h2oGPT")) == 1, str(view.windows("h2oGPT")))
+    report.check("there is one window", len(view.windows(TITLE)) == 1, str(view.windows(TITLE)))
 
 
 def _check_trace(program: Installed, report: Report, trace_path: Path) -> None:

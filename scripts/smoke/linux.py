@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.package.deb import HOME as DEB_HOME
+from scripts.package.tarball import DEBIAN_PACKAGES
 from scripts.setup.progress import Progress
 from scripts.smoke.clean_root import USER, Root, clean_root, make_base
 from scripts.smoke.job import Installed, left_in_home, main_job, measure_starts, own
@@ -116,16 +117,7 @@ class LinuxSmoke:
     # --- archive
 
     def _archive(self, root: Root, view: Screen, work_dir: Path, places: bool) -> None:
-        needs = [
-            "libegl1",
-            "libgl1",
-            "libxkbcommon-x11-0",
-            "libxcb-xkb1",
-            "libdbus-1-3",
-            "libfontconfig1",
-            "fontconfig",
-        ]
-        needs += ["libglib2.0-0", "libxcb-glx0", "libx11-xcb1", "xz-utils"]
+        needs = [*DEBIAN_PACKAGES, "fontconfig"]  # what a desktop has
         root.administer(["apt-get", "update"], network=True)
         root.administer(["apt-get", "install", "--yes", "--no-install-recommends", *needs], network=True)
         before = root.files()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,14 +17,17 @@ from scripts.setup.display import virtual_display
 from scripts.setup.layout import REPOSITORY_DIR
 from scripts.setup.progress import SetupError
 
-SIZE = "1480x860x24"
-SOURCE_PLACE = (1390, 20)
+SIZE = "1480x900x24"
+WINDOW_SIZE = (1280, 800)
+SOURCE_PLACE = (1390, 40)
 PATIENCE_S = 60.0
 _STEP_S = 0.05
 
 
 class Screen:
     """The screen, its mouse, keyboard and eyes.
+
+    Places are points of the window that was looked for last, from its upper left corner.
 
     Attributes:
         display: For the environment of what shall show on it.
@@ -33,6 +37,7 @@ class Screen:
         """Take a running screen and its operator."""
         self.display = display
         self._operator = operator
+        self._origin = (0, 0)
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         assert self._operator.stdin is not None
@@ -63,23 +68,43 @@ class Screen:
     def window(self, title: str, patience_s: float = PATIENCE_S) -> str:
         """Wait for a window and give it the keyboard; return its id."""
         found = self.until(f"the window {title}", lambda: self.windows(title), patience_s)
+        self._do("windowactivate", "--sync", found[0])
+        self._do("windowsize", found[0], *WINDOW_SIZE)
         self._do("windowmove", found[0], 0, 0)
-        self._do("windowfocus", "--sync", found[0])
-        time.sleep(0.3)
+        time.sleep(0.5)
+        self._origin = self._place_of(found[0])
         return str(found[0])
 
-    def shoot(self, path: Path, area: tuple[int, int, int, int] | None = None) -> None:
-        """Take a picture of the screen, or of a part of it (x, y, width, height)."""
-        self._ask(do="shoot", file=str(path), **({"in": list(area)} if area else {}))
+    def activate(self, title: str) -> None:
+        """Wait for a smaller window and give it the keyboard."""
+        found = self.until(f"the window {title}", lambda: self.windows(title))
+        self._do("windowactivate", "--sync", found[0])
+        time.sleep(0.3)
+
+    def _place_of(self, window: str) -> tuple[int, int]:
+        """Return where a window's content begins (xdotool counts the frame twice)."""
+        environment = {**os.environ, "DISPLAY": self.display}
+        command = ["xwininfo", "-id", window]
+        text = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        x, y = (re.search(rf"Absolute upper-left {axis}:\s+(-?\d+)", text) for axis in "XY")
+        assert x is not None
+        assert y is not None
+        return int(x[1]), int(y[1])
+
+    def shoot(self, path: Path) -> None:
+        """Take a picture of the window and what lies over it."""
+        self._ask(do="shoot", file=str(path), **{"in": [*self._origin, *WINDOW_SIZE]})
 
     def find(self, colour: str, area: tuple[int, int, int, int], at_least: int = 3) -> tuple[int, int] | None:
         """Return where a colour is in an area, from its top; None where it is not."""
-        found = self._ask(do="find", colour=colour, **{"in": list(area), "at_least": at_least})["at"]
-        return (found[0], found[1]) if found else None
+        x, y = self._origin
+        place = [area[0] + x, area[1] + y, *area[2:]]
+        found = self._ask(do="find", colour=colour, **{"in": place, "at_least": at_least})["at"]
+        return (found[0] - x, found[1] - y) if found else None
 
     def click(self, x: int, y: int) -> None:
         """Click with the left button."""
-        self._do("mousemove", "--sync", x, y)
+        self._do("mousemove", "--sync", x + self._origin[0], y + self._origin[1])
         time.sleep(0.15)
         self._do("click", 1)
         time.sleep(0.15)
@@ -101,10 +126,11 @@ class Screen:
     def drag(self, path: str, x: int, y: int) -> None:
         """Drag a file from another program to a place, and drop it."""
         start = self._ask(do="hold", path=path)["at"]
+        end = (x + self._origin[0], y + self._origin[1])
         self._do("mousemove", "--sync", *start)
         self._do("mousedown", 1)
         for step in range(1, 13):  # a drag begins after some way, and the target is told of each step
-            at = [round(a + (b - a) * step / 12) for a, b in zip(start, (x, y), strict=True)]
+            at = [round(a + (b - a) * step / 12) for a, b in zip(start, end, strict=True)]
             self._do("mousemove", *at)
             time.sleep(_STEP_S)
         time.sleep(0.5)
@@ -138,8 +164,13 @@ def screen() -> Iterator[Screen]:
             env=environment,
             cwd=REPOSITORY_DIR,
         )
+        # A window manager gives windows their frames and the keyboard, as on a desktop.
+        manager = subprocess.Popen(
+            ["openbox", "--sm-disable"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             yield Screen(variables["DISPLAY"], process)
         finally:
-            process.kill()
-            process.wait()
+            for started in (manager, process):
+                started.kill()
+                started.wait()
