@@ -13,7 +13,6 @@ from scripts.package.linux_files import TEMPLATES_DIR, write_share
 from scripts.package.text import filled
 from scripts.setup.progress import Progress, SetupError
 
-
 # What the window needs of a Debian or Ubuntu system; `install.sh` names them where a library is missing.
 DEBIAN_PACKAGES = (
     "libdbus-1-3",
@@ -76,10 +75,8 @@ def lay_out(bundle: Bundle, top: Path) -> None:
     shutil.copytree(bundle.tree, top / "program", symlinks=True, copy_function=link_or_copy)
     write_share(top / "share", bundle.version, "@EXEC@")
     for name in ("install.sh", "uninstall.sh"):
-        script = filled(
-            TEMPLATES_DIR / name, {"MACHINE": platform.machine(), "EXEC": "@EXEC@", "TRYEXEC": "@TRYEXEC@"}
-        values["DEBIAN_PACKAGES"] = " ".join(DEBIAN_PACKAGES)
-        )
+        values = {"MACHINE": platform.machine(), "DEBIAN_PACKAGES": " ".join(DEBIAN_PACKAGES)}
+        script = filled(TEMPLATES_DIR / name, {**values, "EXEC": "@EXEC@", "TRYEXEC": "@TRYEXEC@"})
         (top / name).write_text(script, encoding="utf-8")
         (top / name).chmod(0o755)
     for name in ("LICENSE", "NOTICE"):
