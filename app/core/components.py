@@ -7,7 +7,6 @@ that the program asks for.
 
 import json
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import FileError
+from app.core.frozen import is_frozen
 
 DISTRIBUTION = "h2ogpt-desktop"
 MAX_SBOM_BYTES = 20_000_000
@@ -79,7 +79,7 @@ def components(resources_dir: Path) -> tuple[Component, ...]:
     sbom_path = resources_dir / "sbom.cdx.json"
     if sbom_path.exists():
         found = _from_sbom(sbom_path, resources_dir / "licences")
-    elif getattr(sys, "frozen", False):
+    elif is_frozen():
         raise _missing("The list of components is missing from this installation.")
     else:
         found = _from_environment(resources_dir / "licences")

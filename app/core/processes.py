@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.core.frozen import is_frozen
+
 _PR_SET_PDEATHSIG = 1  # Source: linux/prctl.h
 KINDS = ("host", "library", "index", "inference", "render", "parser", "template", "probe")
 
@@ -18,7 +20,7 @@ def worker_command(kind: str, arguments: Sequence[str] = ()) -> list[str]:
     """
     if kind not in KINDS:
         raise ValueError(f"no background process is called {kind!r}")
-    if getattr(sys, "frozen", False):
+    if is_frozen():
         suffix = ".exe" if os.name == "nt" else ""
         command = [str(Path(sys.executable).with_name(f"h2ogpt-worker{suffix}")), kind]
     elif kind == "host":
@@ -30,7 +32,7 @@ def worker_command(kind: str, arguments: Sequence[str] = ()) -> list[str]:
 
 def window_command(arguments: Sequence[str] = ()) -> list[str]:
     """Give argv of the window with its arguments; frozen, it stands beside the program that asks."""
-    if getattr(sys, "frozen", False):
+    if is_frozen():
         suffix = ".exe" if os.name == "nt" else ""
         return [str(Path(sys.executable).with_name(f"h2ogpt-desktop{suffix}")), *arguments]
     return [sys.executable, "-P", "-m", "app.ui", *arguments]
@@ -42,7 +44,7 @@ def worker_environment() -> dict[str, str]:
     From source, the tree that this program runs from comes first on their module path.
     """
     environment = dict(os.environ)
-    if not getattr(sys, "frozen", False):
+    if not is_frozen():
         top = str(Path(__file__).resolve().parents[2])
         others = [
             part for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part not in ("", top)

@@ -14,6 +14,7 @@ from scripts.setup.layout import Layout
 from scripts.setup.progress import Progress, SetupError
 
 PROGRAM = "h2ogpt-desktop"
+_STANDARD_SBOM = "standard.cdx.json"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def complete(
         carried = staging.keep_own_libraries(tree)
         parts = sbom.parts_of(work_dir / "pyinstaller", carried, layout)
         licences.add(parts, layout.root_dir, tree)
-        sbom.write(parts, version_of(layout.root_dir), tree)
+        version = version_of(layout.root_dir)
+        sbom.write(parts, version, work_dir / _STANDARD_SBOM)
+        sbom.write(sbom.without_chat_model(parts), version, tree / sbom.FILE)
         staging.add_models(layout.models_dir, tree, staging.SLIM_MODELS)
         staging.strip_symbols(tree)
         staging.set_modes(tree)
@@ -103,7 +106,10 @@ def variants(
             with progress.step("Adding the starter models"):
                 shutil.rmtree(tree, ignore_errors=True)
                 shutil.copytree(slim_tree, tree, symlinks=True, copy_function=link_or_copy)
-                staging.add_models(layout.models_dir, tree, staging.STANDARD_MODELS)
+                added = [item for item in staging.STANDARD_MODELS if item not in staging.SLIM_MODELS]
+                staging.add_models(layout.models_dir, tree, added)
+                (tree / sbom.FILE).unlink()  # it is the slim tree's own file under a second name
+                shutil.copyfile(work_dir / _STANDARD_SBOM, tree / sbom.FILE)
                 staging.set_modes(tree)
         bundles.append(Bundle(tree, name, version))
     return bundles

@@ -32,6 +32,7 @@ NOWHERE = [
     "posthog",
     "pydoc",
     "pytest",
+    "readline",  # the library behind it is GPL-3.0, and no program here asks for lines
     "requests",
     "rich",
     "safetensors",

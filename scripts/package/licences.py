@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 
 from scripts.collect_licences import BY_NAME, licence_text
-from scripts.package.sbom import Part
+from scripts.package.sbom import Part, normal
 from scripts.package.staging import INTERNAL
 from scripts.setup.progress import SetupError
 
@@ -46,13 +46,13 @@ def add(parts: list[Part], root_dir: Path, tree: Path) -> None:
 
 def _write(part: Part, target_dir: Path) -> str:
     """Write one part's text; return the file's name, empty where there is no text."""
-    file_name = f"{part.name.lower()}.txt"
+    file_name = f"{normal(part.name) if part.source == 'python' else part.name.lower()}.txt"
     text = _text(part)
     if text:
         (target_dir / file_name).write_text(text, encoding="utf-8")
     if (target_dir / file_name).is_file():
         return file_name
-    standard = BY_NAME.get(part.name.lower(), part.licence)
+    standard = BY_NAME.get(normal(part.name), part.licence)
     for name in _STANDARD:
         if standard.startswith(name) and (target_dir / f"{name}.txt").is_file():
             return f"{name}.txt"
@@ -61,7 +61,7 @@ def _write(part: Part, target_dir: Path) -> str:
 
 def _text(part: Part) -> str | None:
     if part.source == "python":
-        return licence_text(part.name.lower())
+        return licence_text(normal(part.name))
     if part.source == "system":
         path = Path("/usr/share/doc") / part.name / "copyright"
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None

@@ -21,16 +21,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import quote
 
 from scripts.package.staging import INTERNAL
 from scripts.setup.layout import Layout
-from scripts.setup.model_pins import CHAT_MODEL, EMBEDDING_MODEL
+from scripts.setup.model_pins import CHAT_MODEL, EMBEDDING_MODEL, ModelPackage
 
 FILE = Path(INTERNAL) / "resources" / "sbom.cdx.json"
 LICENCE_PROPERTY = "h2ogpt:licence-file"
 
-# What a package's own words do not say as an SPDX expression.
+# What a package's own words do not say as an SPDX expression, by normal name.
 EXPRESSIONS = {
+    "apsw-sqlite3mc": "Zlib AND MIT",  # APSW's text, and that of SQLite3MultipleCiphers inside
+    "overrides": "Apache-2.0",
+    "pyinstaller": "GPL-2.0-or-later WITH Bootloader-exception",
     "pymupdf": "AGPL-3.0-only",
     "pyside6-essentials": "LGPL-3.0-only",
     "shiboken6": "LGPL-3.0-only",
@@ -41,8 +45,12 @@ _SYSTEM_EXPRESSIONS = {
     "libffi": "MIT",
     "libgomp": "GPL-3.0-or-later WITH GCC-exception-3.1",
     "liblzma": "0BSD",
+    "libreadline": "GPL-3.0-or-later",
+    "libsqlite3": "blessing",
     "libssl": "Apache-2.0",
+    "libuuid": "BSD-3-Clause",
     "libxcb": "X11",
+    "libzstd": "BSD-3-Clause",
     "zlib": "Zlib",
 }
 _CLASSIFIERS = {
@@ -91,10 +99,20 @@ def parts_of(toc_dir: Path, carried: Iterable[str], layout: Layout) -> list[Part
     parts += [python_part(item) for item in metadata.distributions() if _is_used(item, used)]
     parts.append(_engine_part())
     parts += system_parts(carried)
-    for model in (EMBEDDING_MODEL, CHAT_MODEL):
-        name = model.title.split(" (")[0]
-        parts.append(Part(name, model.version, model.licence, "machine-learning-model", source="own"))
+    parts += [
+        Part(_model_name(model), model.version, model.licence, "machine-learning-model", source="own")
+        for model in (EMBEDDING_MODEL, CHAT_MODEL)
+    ]
     return sorted(_named_once(parts), key=lambda part: part.name.lower())
+
+
+def without_chat_model(parts: Iterable[Part]) -> list[Part]:
+    """Return the parts of the variant that brings no chat model."""
+    return [part for part in parts if part.name != _model_name(CHAT_MODEL)]
+
+
+def _model_name(model: ModelPackage) -> str:
+    return model.title.split(" (")[0]
 
 
 def _named_once(parts: Iterable[Part]) -> Iterator[Part]:
@@ -136,14 +154,19 @@ def python_part(distribution: metadata.Distribution) -> Part:
         name=name,
         version=distribution.version,
         licence=licence_of(distribution),
-        purl=f"pkg:pypi/{re.sub(r'[-_.]+', '-', name).lower()}@{distribution.version}",
+        purl=f"pkg:pypi/{normal(name)}@{quote(distribution.version)}",
     )
+
+
+def normal(name: str) -> str:
+    """Return a Python package's name as indexes write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def licence_of(distribution: metadata.Distribution) -> str:
     """Return a package's licence as an SPDX expression where it can be known, else in its author's words."""
     fields = distribution.metadata
-    known = EXPRESSIONS.get(fields["Name"].lower())
+    known = EXPRESSIONS.get(normal(fields["Name"]))
     if known or "License-Expression" in fields:
         return known or fields["License-Expression"]
     for classifier in fields.get_all("Classifier") or []:
@@ -151,7 +174,7 @@ def licence_of(distribution: metadata.Distribution) -> str:
         if classifier.startswith("License ::") and name in _CLASSIFIERS:
             return _CLASSIFIERS[name]
     words = fields["License"].strip().splitlines() if "License" in fields else []
-    return words[0][:80] if words else ""
+    return words[0][:80].strip() if words else ""
 
 
 def _engine_part() -> Part:
@@ -175,19 +198,25 @@ def system_parts(carried: Iterable[str]) -> list[Part]:
                 ["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False
             ).stdout
             licence = next((text for key, text in _SYSTEM_EXPRESSIONS.items() if package.startswith(key)), "")
-            purl = f"pkg:deb/debian/{package}@{version}"
+            purl = f"pkg:deb/{_distribution()}/{package}@{quote(version, safe=':')}"
             parts[package] = Part(package, version, licence, purl=purl, source="system")
     return list(parts.values())
 
 
-def write(parts: Iterable[Part], version: str, tree: Path) -> Path:
-    """Write the list into the tree; return its path."""
-    path = tree / FILE
+def _distribution() -> str:
+    """Return which system's packages these are: `debian` or `ubuntu`."""
+    try:
+        return platform.freedesktop_os_release()["ID"]
+    except OSError:
+        return "debian"
+
+
+def write(parts: Iterable[Part], version: str, path: Path) -> None:
+    """Write the list to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         json.dumps(document(parts, version), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    return path
 
 
 def document(parts: Iterable[Part], version: str) -> dict[str, object]:

@@ -43,15 +43,9 @@ _TITLES = {
     "libssl": "Python",
     "apsw": "SQLite (APSW)",
 }
-# Their names in a tree, beside those of modules that are excluded as such.
-FORBIDDEN = (
-    *(name for name in NOWHERE if "." not in name),
-    "libstdc++",
-    "libcuda",
-    "libcublas",
-    "Qt6Web",
-    "Qt6Qml",
-)
+# Names of packages, directly in a tree's folder, and beginnings of libraries' names, anywhere in it.
+FORBIDDEN_PACKAGES = frozenset(NOWHERE)
+FORBIDDEN_LIBRARIES = ("libstdc++", "libcuda", "libcublas", "Qt6Web", "libQt6Web", "Qt6Qml", "libQt6Qml")
 
 
 def sizes(tree: Path) -> dict[str, int]:
@@ -91,15 +85,18 @@ def without_models(tree: Path) -> int:
 
 def problems(tree: Path) -> list[str]:
     """Return a sentence for each thing that may not be in a tree, or for its being too large."""
-    found = []
-    for path in sorted((tree / INTERNAL).iterdir()):
-        stem = path.name.partition("-")[0].partition(".")[0]
-        if any(stem == name or (name.startswith("lib") and path.name.startswith(name)) for name in FORBIDDEN):
-            found.append(f"{path.name} slipped in")
+    names = [path.name for path in (tree / INTERNAL).iterdir() if _package(path) in FORBIDDEN_PACKAGES]
+    names += [path.name for path in files_of(tree) if path.name.startswith(FORBIDDEN_LIBRARIES)]
+    found = [f"{name} slipped in" for name in sorted(names)]
     total = without_models(tree)
     if total > LIMIT_BYTES:
         found.append(f"it takes {total / 1e6:.0f} MB without models; {LIMIT_BYTES / 1e6:.0f} MB are allowed")
     return [*found, *_twice(tree)]
+
+
+def _package(path: Path) -> str:
+    """Give the name of the package that a folder, a module or a folder of metadata is of."""
+    return path.name.partition("-")[0].partition(".")[0]
 
 
 def _twice(tree: Path) -> list[str]:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from app import __version__
 from app.core.components import Component, components, licence_text
 from app.core.errors import AppError
+from app.core.frozen import is_frozen
 from app.core.paths import resources_dir
 from app.ui.about.dialog import AboutDialog, ProgramFacts
 from app.ui.dialogs import run
@@ -82,7 +83,7 @@ class AboutController(QObject):
 
 def program_facts(data_dir: Path) -> ProgramFacts:
     """Give what the box says of this installation."""
-    is_installed = bool(getattr(sys, "frozen", False))
+    is_installed = is_frozen()
     kind = "installed" if is_installed else "source tree"
     lines = (
         f"h2oGPT Desktop {__version__} ({kind})",
