@@ -257,7 +257,17 @@ def _check_trace(program: Installed, report: Report, trace_path: Path) -> None:
     lines = traces.read(trace_path)
     tried = traces.connections(lines)
     report.check("no connection was tried", lines and not tried, "; ".join(tried[:3]))
-    allowed = (program.program_dir, "/usr/", "/lib/", "/lib64/", "/etc/", "/bin/", "/sbin/", program.console)
+    allowed = (
+        program.program_dir,
+        "/usr/",
+        "/lib/",
+        "/lib64/",
+        "/etc/",
+        "/bin/",
+        "/sbin/",
+        program.console,
+        program.window,
+    )
     names = traces.loaded(lines[_program_begins(lines, program) :])
     strange = traces.foreign(names, allowed)
     report.check(
