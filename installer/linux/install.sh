@@ -16,7 +16,7 @@ fail() {
 say() { [ -n "$quiet" ] || printf '%s\n' "$1"; }
 
 quiet=
-prefix=${HOME:-}/.local
+prefix=${HOME:+$HOME/.local}
 while [ $# -gt 0 ]; do
     case $1 in
         --prefix) [ $# -ge 2 ] || fail "--prefix needs a folder."; prefix=$2; shift ;;
@@ -29,6 +29,9 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$prefix" ] || fail "there is no home folder." "Name a folder with --prefix DIR."
 case $prefix in /*) ;; *) prefix=$(pwd)/$prefix ;; esac
+prefix=${prefix%/}
+case $prefix in *"
+"*) fail "the name of the folder has a line break." "Choose another folder with --prefix DIR." ;; esac
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 [ -x "$here/program/h2ogpt-desktop" ] || fail "the folder 'program' is not beside this script." \
@@ -38,12 +41,21 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 
 target=$prefix/lib/h2ogpt-desktop
 share=$prefix/share
-if ! mkdir -p "$prefix/lib" "$prefix/bin" "$share" 2>/dev/null || [ ! -w "$prefix/lib" ]; then
-    fail "$prefix cannot be written." "Choose another folder with --prefix DIR."
-fi
-if [ -e "$target" ] && [ ! -e "$target/uninstall.sh" ]; then
-    fail "$target exists and was not made by this script." "Move it away, or choose another folder with --prefix DIR."
-fi
+mkdir -p "$prefix/lib" "$prefix/bin" "$share" 2>/dev/null || :
+for folder in "$prefix/lib" "$prefix/bin" "$share"; do
+    if [ ! -d "$folder" ] || [ ! -w "$folder" ]; then
+        fail "$folder cannot be written." "Choose another folder with --prefix DIR."
+    fi
+done
+foreign() { fail "$1 exists and was not made by this script." "Move it away, or choose another folder with --prefix DIR."; }
+exists() { [ -e "$1" ] || [ -L "$1" ]; }
+# An upgrade that was cut off between its two renames left the old program under this name.
+if [ -f "$target.old/installed-files" ] && ! exists "$target"; then mv "$target.old" "$target"; fi
+if exists "$target" && [ ! -f "$target/installed-files" ]; then foreign "$target"; fi
+for name in h2ogpt h2ogpt-desktop; do
+    link=$prefix/bin/$name
+    if exists "$link" && [ "$(readlink "$link")" != "$target/$name" ]; then foreign "$link"; fi
+done
 
 need_kib=$(du -sk "$here/program" | cut -f1)
 free_kib=$(df -Pk "$prefix/lib" | awk 'NR == 2 { print $4 }')
@@ -54,9 +66,16 @@ free_kib=$(df -Pk "$prefix/lib" | awk 'NR == 2 { print $4 }')
 rm -rf "$target.new"
 cp -R "$here/program" "$target.new" || { rm -rf "$target.new"; fail "the files could not be copied." "Check the free disk space."; }
 cp "$here/uninstall.sh" "$target.new/uninstall.sh"
+( cd "$here/share" && find . -type f -o -type l ) | sed 's|^\./|share/|' > "$target.new/installed-files"
+printf 'bin/h2ogpt\nbin/h2ogpt-desktop\n' >> "$target.new/installed-files"
 rm -rf "$target.old"
 [ ! -e "$target" ] || mv "$target" "$target.old"
 mv "$target.new" "$target"
+if [ -f "$target.old/installed-files" ]; then  # what only the older version had beside its folder
+    while IFS= read -r file; do
+        grep -qxF -e "$file" "$target/installed-files" || rm -f "$prefix/$file"
+    done < "$target.old/installed-files"
+fi
 rm -rf "$target.old"
 
 # A desktop entry quotes its command with “"”; inside, four signs need a backslash, which itself is written
@@ -74,10 +93,8 @@ sed -e "s|@EXEC@|$(literal "\"$(escape "$target/h2ogpt-desktop")\"")|" \
     -e "s|@TRYEXEC@|$(literal "$(plain "$target/h2ogpt-desktop")")|" \
     "$here/share/applications/h2ogpt-desktop.desktop" > "$share/applications/h2ogpt-desktop.desktop"
 for name in h2ogpt h2ogpt-desktop; do
-    ln -sf "../lib/h2ogpt-desktop/$name" "$prefix/bin/$name"
+    ln -sf "$target/$name" "$prefix/bin/$name"
 done
-( cd "$here/share" && find . -type f -o -type l ) | sed 's|^\./|share/|' > "$target/installed-files"
-printf 'bin/h2ogpt\nbin/h2ogpt-desktop\n' >> "$target/installed-files"
 refresh() { if command -v "$1" >/dev/null 2>&1; then "$@" >/dev/null 2>&1 || true; fi; }
 refresh update-desktop-database "$share/applications"
 refresh gtk-update-icon-cache -q -t "$share/icons/hicolor"

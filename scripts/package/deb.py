@@ -113,8 +113,8 @@ def write_control(bundle: Bundle, root: Path, architecture: str) -> None:
         "VERSION": bundle.version,
         "ARCHITECTURE": architecture,
         "INSTALLED_SIZE": str(size_bytes // 1024),
-        "DEPENDS": ", ".join([depends["Depends"], *_MORE_DEPENDS]),
-        "RECOMMENDS": ", ".join([depends["Recommends"], *_MORE_RECOMMENDS]),
+        "DEPENDS": _joined(depends["Depends"], *_MORE_DEPENDS),
+        "RECOMMENDS": _joined(depends["Recommends"], *_MORE_RECOMMENDS),
         "SUGGESTS": _SUGGESTS,
         "CONFLICTS": ", ".join(other),
         "TITLE": "" if bundle.variant == "standard" else " (without chat model)",
@@ -127,6 +127,11 @@ def write_control(bundle: Bundle, root: Path, architecture: str) -> None:
     (control_dir / "md5sums").write_text(sums, encoding="utf-8")
     for path in control_dir.iterdir():
         path.chmod(0o644)
+
+
+def _joined(*names: str) -> str:
+    """Join lists of packages, of which some may be empty."""
+    return ", ".join(filter(None, names))
 
 
 def dependencies(root: Path) -> dict[str, str]:

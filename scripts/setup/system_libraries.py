@@ -82,6 +82,10 @@ TEST_NEEDS = (
     Need("command", "ip", "iproute2", "the test without a network"),
     Need("command", "makensis", "nsis", "tests of the Windows installer"),
     Need("command", "7z", "p7zip-full", "tests of the Windows installer"),
+    Need("command", "osslsigncode", "osslsigncode", "tests of the Windows installer"),
+    Need("command", "desktop-file-validate", "desktop-file-utils", "tests of the Linux packages"),
+    Need("command", "appstreamcli", "appstream", "tests of the Linux packages"),
+    Need("command", "dpkg-shlibdeps", "dpkg-dev", "tests of the Linux packages"),
 )
 
 

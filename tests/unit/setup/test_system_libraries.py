@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
 from scripts.setup import system_libraries
+from scripts.setup.layout import REPOSITORY_DIR
 from scripts.setup.progress import Progress, SetupError
 from scripts.setup.system_libraries import Need
 
@@ -79,6 +81,19 @@ def test_presence_is_looked_up_for_real() -> None:
     assert not system_libraries.is_present(Need("file", "/no/such/file", "", ""))
     assert system_libraries.is_present(Need("module", "venv", "", ""))
     assert not system_libraries.is_present(Need("module", "no_such_module_here", "", ""))
+
+
+# Large, or there on every machine that runs the checks.
+OPTIONAL_TOOLS = {"gcc", "git", "lintian", "man", "openssl", "setpriv", "shellcheck", "strip"}
+
+
+def test_what_tests_would_be_skipped_without_is_installed_for_them() -> None:
+    wanted: set[str] = set()
+    for path in sorted((REPOSITORY_DIR / "tests").rglob("*.py")):
+        wanted |= set(re.findall(r'which\("([^"]+)"\) is None', path.read_text(encoding="utf-8")))
+    needed = {need.name for need in system_libraries.TEST_NEEDS}
+    assert "desktop-file-validate" in wanted, "the pattern still finds what is asked for"
+    assert wanted - OPTIONAL_TOOLS <= needed
 
 
 def test_no_compiler_stops_with_the_way_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
