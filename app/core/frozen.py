@@ -14,6 +14,11 @@ def is_frozen() -> bool:
     return bool(getattr(sys, "frozen", False))
 
 
+def repair_hint() -> str:
+    """Tell the user how to bring back what belongs to the program."""
+    return "Install the program again." if is_frozen() else "Run `python3 scripts/run.py` once."
+
+
 def clean_environment() -> None:
     """Undo what the bootloader did to this process's variables; the first thing a frozen program does.
 

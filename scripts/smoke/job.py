@@ -20,7 +20,9 @@ from scripts.smoke.report import Report
 from scripts.smoke.screen import Screen
 
 N_PAGES, FACT_PAGE = 60, 47
-PDF_NAME = "Prüfbericht 中文 🙂.pdf"
+PDF_NAME = "Prüfbericht Aldermoor.pdf"
+NOTE_NAME = "Second note 中文 🙂.txt"
+OLDER_NOTE_NAME = "Lighthouse é.txt"
 TITLE, GUIDE_TITLE, ABOUT_TITLE = "^h2oGPT$", "Welcome to h2oGPT", "About h2oGPT"
 # Of a window of 1280 x 800 at the screen's corner.
 MIDDLE = (560, 400)
@@ -147,7 +149,7 @@ def main_job(program: Installed, view: Screen, report: Report, pictures: Path, w
     root = program.root
     pdf_path = root.home / PDF_NAME
     make_pdf(pdf_path, n_pages=N_PAGES, fact_page=FACT_PAGE)
-    note_path = root.home / "Second note é.txt"
+    note_path = root.home / NOTE_NAME
     note_path.write_text("The spare key of the boat house hangs behind the blue door.\n", encoding="utf-8")
     own(root, pdf_path)
     own(root, note_path)
@@ -320,7 +322,7 @@ def left_in_home(root: Root, data_dir: str) -> list[str]:
         root.home / ".cache" / "mesa_shader_cache",
     )
     found = [path for path in root.home.rglob("*") if not path.is_dir()]
-    known = {".bashrc", ".profile", ".bash_logout", PDF_NAME, "Second note é.txt"}
+    known = {".bashrc", ".profile", ".bash_logout", PDF_NAME, NOTE_NAME, OLDER_NOTE_NAME}
     return [
         root.inside(path)
         for path in found

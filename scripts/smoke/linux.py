@@ -15,7 +15,7 @@ from scripts.package.deb import HOME as DEB_HOME
 from scripts.package.tarball import DEBIAN_PACKAGES
 from scripts.setup.progress import Progress
 from scripts.smoke.clean_root import USER, Root, clean_root, make_base
-from scripts.smoke.job import Installed, left_in_home, main_job, measure_starts, own
+from scripts.smoke.job import OLDER_NOTE_NAME, Installed, left_in_home, main_job, measure_starts, own
 from scripts.smoke.places import check_places
 from scripts.smoke.report import Report
 from scripts.smoke.screen import Screen, screen
@@ -97,7 +97,7 @@ class LinuxSmoke:
 
     def _upgrade(self, program: Installed, upgrade: Callable[[], object], program_dir: Path) -> None:
         """Read a file with the older version, upgrade, and see that it is there and nothing old is left."""
-        note_path = program.root.home / "before the upgrade.txt"
+        note_path = program.root.home / OLDER_NOTE_NAME
         note_path.write_text("The lighthouse keeper paints the railing every second May.\n")
         own(program.root, note_path)
         said = program.call("ingest", program.root.inside(note_path))
@@ -112,7 +112,6 @@ class LinuxSmoke:
         self._report.check(
             "the upgrade leaves nothing old", not (program_dir / "_internal" / "only-in-old").exists()
         )
-        note_path.unlink()
 
     # --- archive
 

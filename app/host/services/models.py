@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from app.core.errors import AppError, ModelError, NotFoundError
+from app.core.frozen import is_frozen
 from app.core.gguf import read_head
 from app.host.services.engine import EngineService
 from app.host.services.ports import Events, Handler, RequestContext, SettingsPort
@@ -22,9 +23,6 @@ log = logging.getLogger(__name__)
 N_LOADING_CRASHES = 2
 _RESERVE_BYTES = 400_000_000  # context, compute buffers, and room for everybody else
 _SHARE_OF_WEIGHTS = 1.1
-_NO_MODEL_HINT = (
-    "Start the program with scripts/run.py to fetch the starter model, or put a GGUF file into {}."
-)
 # Reasons of the engine that lie in the file, so that the next try would end the same way.
 _LASTING = frozenset(
     {"model.not_gguf", "model.truncated", "model.unsupported", "model.damaged", "model.load_failed"}
@@ -174,7 +172,7 @@ class ModelsService:
                 raise ModelError(
                     "model.none",
                     "There is no chat model on this computer.",
-                    _NO_MODEL_HINT.format(self._folders[-1]),
+                    _no_model_hint(self._folders[-1]),
                 )
             self._refuse_broken(entries[0])
         for entry in entries:
@@ -301,3 +299,11 @@ def _problem(path: Path) -> ModelError | None:
     except ModelError as error:
         return error
     return None
+
+
+def _no_model_hint(models_dir: Path) -> str:
+    """Give the next step of somebody without a model; a slim installation comes without one."""
+    bring = f"Put a model (a GGUF file) into {models_dir}"
+    if is_frozen():
+        return f"{bring} and choose it."
+    return f"{bring}, or start the program with scripts/run.py, which fetches the starter model."

@@ -14,6 +14,7 @@ import apsw
 import numpy as np
 
 from app.core.errors import AppError
+from app.core.frozen import repair_hint
 from app.protocol.system import Check, DoctorReport
 from app.worker.library.boxes import unpack_boxes
 from app.worker.library.database import fetch, translated
@@ -269,7 +270,7 @@ def _embedding(library: Library) -> Check:
             name=name,
             status="warning",
             detail="The model that finds passages by meaning is not installed; search works by words.",
-            hint="Run `python3 scripts/run.py` once.",
+            hint=repair_hint(),
         )
     if library.embedder.name != MODEL_NAME:
         return Check(name=name, status="ok", detail=f"Vectors are made by {library.embedder.name}.")

@@ -13,6 +13,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from app.core.errors import ModelError
+from app.core.frozen import repair_hint
 from app.core.paths import resources_dir, starter_models_dir
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class OnnxEmbedder:
             raise ModelError(
                 "embedding.missing",
                 "The model that finds passages by meaning is not installed.",
-                "Run `python3 scripts/run.py` once; until then search works by words.",
+                f"{repair_hint()} Until then search works by words.",
             )
         self._sessions: dict[int, onnxruntime.InferenceSession] = {}
         self._lock = threading.Lock()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import apsw
 
 from app.core.errors import AppError, ModelError
+from app.core.frozen import repair_hint
 from app.core.paths import DataPaths
 from app.protocol.body import Body
 from app.protocol.library import FileState, LibraryStatus
@@ -323,7 +324,6 @@ _NO_MODEL_CODE = "embedding.missing"
 _NO_MODEL_REASON = (
     "This file is found by its words only: the model that finds passages by meaning is not installed."
 )
-_NO_MODEL_HINT = "Run `python3 scripts/run.py` once and start the program again."
 
 
 def _make_keyword_only(connection: apsw.Connection) -> list[int]:
@@ -334,7 +334,7 @@ def _make_keyword_only(connection: apsw.Connection) -> list[int]:
     )
     finished = []
     for document_id, code, reason, hint in rows:
-        kept = (code, reason, hint) if code else (_NO_MODEL_CODE, _NO_MODEL_REASON, _NO_MODEL_HINT)
+        kept = (code, reason, hint) if code else (_NO_MODEL_CODE, _NO_MODEL_REASON, repair_hint())
         finished.extend(give_up_embedding(connection, document_id, *kept))
     return finished
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from app.core.frozen import clean_environment, is_frozen
+from app.core.frozen import clean_environment, is_frozen, repair_hint
 
 BEFORE = {
     "PATH": "/bin",
@@ -56,3 +56,9 @@ def test_what_would_load_foreign_code_is_dropped(monkeypatch: pytest.MonkeyPatch
 
 def test_a_clean_environment_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cleaned(monkeypatch) == BEFORE
+
+
+def test_the_next_step_fits_how_the_program_came_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "scripts/run.py" in repair_hint()
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert repair_hint() == "Install the program again."

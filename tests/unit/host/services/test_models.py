@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,6 +65,17 @@ async def test_no_model_at_all_says_what_to_do(setting: Setting) -> None:
     with pytest.raises(ModelError) as failure:
         await setting.service.ensure_loaded()
     assert failure.value.code == "model.none" and str(setting.own) in failure.value.hint
+    assert "scripts/run.py" in failure.value.hint
+
+
+async def test_an_installed_program_without_a_model_names_the_folder_alone(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(AppError) as failure:
+        await setting.service.ensure_loaded()
+    assert str(setting.own) in failure.value.hint
+    assert "scripts/run.py" not in failure.value.hint
 
 
 async def test_lists_all_by_name_with_reasons(setting: Setting) -> None:
