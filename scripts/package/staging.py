@@ -62,16 +62,28 @@ def add_engine(wheel_path: Path, tree: Path) -> None:
             file_name = Path(name).name
             if any(f"-{left_out}." in file_name for left_out in LEFT_OUT_PLUGINS):
                 continue
-            if not _is_copy(file_name, names):
+            kept = _kept_name(file_name, names)
+            if kept == file_name:
                 (target_dir / file_name).write_bytes(wheel.read(name))
-                if file_name.endswith(".so.0"):
-                    _link(target_dir / file_name.removesuffix(".0"), file_name)
+            elif _is_plain(file_name):
+                _link(target_dir / file_name, kept)
 
 
-def _is_copy(file_name: str, names: Iterable[str]) -> bool:
-    """Whether a library is there under its loader's name (lib….so.0) too, which alone is kept."""
-    found = re.fullmatch(r"(lib[A-Za-z0-9_-]+\.so)((?:\.\d+)*)", file_name)
-    return found is not None and found[2] != ".0" and f"llama_cpp/lib/{found[1]}.0" in names
+def _kept_name(file_name: str, names: Iterable[str]) -> str:
+    """Return under which name a library is kept: the one that other libraries ask for, where it is there.
+
+    A wheel holds libX.so, libX.so.0 and libX.so.0.5.0 (on macOS libX.dylib, libX.0.dylib, …), all the same.
+    """
+    found = re.fullmatch(r"(lib[A-Za-z0-9_-]+)(\.so)?((?:\.\d+)*)(\.dylib)?", file_name)
+    if found is None or not (found[2] or found[4]):
+        return file_name
+    asked_for = f"{found[1]}.so.0" if found[2] else f"{found[1]}.0.dylib"
+    return asked_for if f"llama_cpp/lib/{asked_for}" in names else file_name
+
+
+def _is_plain(file_name: str) -> bool:
+    """Whether a library's name has no version; such a name is what Python's side of the engine opens."""
+    return re.search(r"\.\d", file_name) is None
 
 
 def add_engine_of(python: Path, tree: Path) -> None:
@@ -82,10 +94,11 @@ def add_engine_of(python: Path, tree: Path) -> None:
     target_dir.mkdir(parents=True, exist_ok=True)
     names = [f"llama_cpp/lib/{path.name}" for path in source_dir.iterdir()]
     for path in sorted(source_dir.iterdir()):
-        if not _is_copy(path.name, names):
+        kept = _kept_name(path.name, names)
+        if kept == path.name:
             shutil.copyfile(path, target_dir / path.name)
-            if path.name.endswith(".so.0"):
-                _link(target_dir / path.name.removesuffix(".0"), path.name)
+        elif _is_plain(path.name):
+            _link(target_dir / path.name, kept)
 
 
 def _link(path: Path, target: str) -> None:

@@ -94,6 +94,19 @@ def test_the_engine_of_an_environment(tmp_path: Path, tree: Path) -> None:
     check_engine(tree / ENGINE_DIR)
 
 
+def test_macos_names_have_their_version_before_the_ending(tmp_path: Path, tree: Path) -> None:
+    path = tmp_path / "engine.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for ending in ("", ".0", ".0.9.4"):
+            wheel.writestr(f"llama_cpp/lib/libllama{ending}.dylib", "library")
+        wheel.writestr("bin/libggml-cpu-apple_m1.so", "plug-in")
+        wheel.writestr("llama_cpp/lib/ggml.dll", "of one name")
+    staging.add_engine(path, tree)
+    found = {"libllama.dylib", "libllama.0.dylib", "libggml-cpu-apple_m1.so", "ggml.dll"}
+    assert names_in(tree / ENGINE_DIR) == found
+    assert (tree / ENGINE_DIR / "libllama.dylib").readlink() == Path("libllama.0.dylib")
+
+
 def test_the_compilers_library_comes_along(tree: Path) -> None:
     (tree / ENGINE_DIR).mkdir(parents=True)
     staging.add_openmp(tree)
