@@ -102,7 +102,8 @@ def test_graphics_processors_are_listed_and_others_not() -> None:
 
 
 def test_an_engine_without_the_functions_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    bare = types.SimpleNamespace(lib=types.SimpleNamespace(llama_cpp=types.SimpleNamespace(_lib=object())))
+    lib = types.SimpleNamespace(llama_cpp=types.SimpleNamespace(_lib=object()))
+    bare = types.SimpleNamespace(lib=lib, load_plugins=lambda: None)
     monkeypatch.setattr(inference, "native", bare, raising=False)
     assert "ggml_backend_dev_count" in main.report().engine.problem
 
