@@ -54,7 +54,7 @@ OWN_LIBRARIES = "/nowhere/of the user"
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The standard variant's tree with the engine of this environment; takes about a minute and a half."""
     pytest.importorskip("PyInstaller", reason="needs the extra 'build'")
     work_dir = tmp_path_factory.mktemp("frozen")
@@ -67,7 +67,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frozen_dir = bundle.freeze(layout, work_dir, progress)
     slim_tree = bundle.complete(layout, frozen_dir, None, work_dir, progress)
     [made] = bundle.variants(layout, slim_tree, ["standard"], work_dir, progress)
-    return made.tree
+    yield made.tree
+    shutil.rmtree(work_dir)  # a gigabyte
 
 
 @dataclass

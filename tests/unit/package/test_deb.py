@@ -12,6 +12,7 @@ import pytest
 
 from scripts.package import deb
 from scripts.package.bundle import Bundle
+from scripts.package.staging import ENGINE_DIR, INTERNAL
 from scripts.setup.progress import Progress, SetupError
 from scripts.setup.system_libraries import Need
 from tests.unit.package.linux_bundle import PROGRAMS, draw_no_icons, make_bundle
@@ -87,6 +88,27 @@ def test_what_its_programs_need_is_named(package: Path) -> None:
     for key in ("Depends", "Recommends", "Suggests"):
         for item in re.split(r", | \| ", found[key]):
             assert re.fullmatch(r"[a-z0-9][a-z0-9.+-]+( \([<>=]+ [^)]+\))?", item), f"{key}: {found[key]}"
+
+
+def test_a_library_that_travels_along_is_no_dependency(tmp_path: Path) -> None:
+    internal_dir = tmp_path / "root" / deb.HOME / INTERNAL
+    internal_dir.mkdir(parents=True)
+    shutil.copy("/usr/bin/xz", internal_dir.parent / "h2ogpt")
+    before = deb.dependencies(tmp_path / "root")
+    assert "liblzma5" in before["Depends"]
+    library = next(Path("/").glob("lib/*-linux-gnu/liblzma.so.5"))
+    shutil.copyfile(library, internal_dir / library.name)
+    after = deb.dependencies(tmp_path / "root")
+    assert "libc6" in after["Depends"] and "liblzma5" not in after["Depends"]
+
+
+def test_a_plugin_that_the_program_does_without_is_recommended(tmp_path: Path) -> None:
+    engine_dir = tmp_path / "root" / deb.HOME / ENGINE_DIR
+    engine_dir.mkdir(parents=True)
+    shutil.copy("/usr/bin/xz", engine_dir / "libggml-vulkan.so")
+    shutil.copy("/bin/true", engine_dir.parent / "h2ogpt")
+    found = deb.dependencies(tmp_path / "root")
+    assert "liblzma5" in found["Recommends"] and "liblzma5" not in found["Depends"]
 
 
 def contents(package: Path) -> dict[str, tuple[str, str]]:

@@ -115,6 +115,9 @@ def test_the_entry_is_valid(share_dir: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("appstreamcli") is None, reason="appstreamcli is not here")
 def test_the_metadata_is_valid(share_dir: Path) -> None:
+    version = re.search(r"(\d+)\.(\d+)", said("appstreamcli", "--version")[1])
+    if version is None or (int(version[1]), int(version[2])) < (0, 16):
+        pytest.skip("this appstreamcli does not know every element")
     code, words = said("appstreamcli", "validate", "--no-net", str(share_dir / "metainfo" / METAINFO_FILE))
     assert code == 0, words
     assert not re.search(r"^\s*[EW]:", words, re.MULTILINE), words
