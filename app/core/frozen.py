@@ -14,6 +14,15 @@ def is_frozen() -> bool:
     return bool(getattr(sys, "frozen", False))
 
 
+def code_places() -> tuple[str, ...]:
+    """Give where a frozen program's code is: its folder of libraries, and itself, which holds its modules.
+
+    Empty from source. A process that gives up the right to read files keeps it for these, because some
+    modules are imported late.
+    """
+    return (str(getattr(sys, "_MEIPASS", "")), sys.executable) if is_frozen() else ()
+
+
 def repair_hint() -> str:
     """Tell the user how to bring back what belongs to the program."""
     return "Install the program again." if is_frozen() else "Run `python3 scripts/run.py` once."

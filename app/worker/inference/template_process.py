@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from app.core.frozen import code_places
 from app.protocol.envelope import Message, encode, read_message
 from app.worker import sandbox
 
@@ -41,7 +42,7 @@ def main(_argv: list[str]) -> int:
     _limit_resources()
     render("{{ messages }}", [], "2000-01-01", "", "")  # imports what rendering imports late
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
-        sandbox.confine(sandbox.Rights(readable=(sys.prefix, sys.base_prefix), threads=True))
+        sandbox.confine(sandbox.Rights(readable=(sys.prefix, sys.base_prefix, *code_places()), threads=True))
         while (message := read_message(sys.stdin.buffer)) is not None:
             faulthandler.dump_traceback_later(float(message.body["deadline_s"]), exit=True, file=nowhere)
             reply = rendered(message)

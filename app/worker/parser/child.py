@@ -9,6 +9,7 @@ import sysconfig
 from pathlib import Path
 from typing import NoReturn
 
+from app.core import frozen
 from app.worker import sandbox
 from app.worker.parser.frames import progress_frame
 from app.worker.parser.handover import FileRequest
@@ -50,8 +51,7 @@ def code_places() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     places = [paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]]
     places += [str(Path(base, "lib")) for base in (sys.base_prefix,) if base not in ("/", "/usr")]
-    bundle_dir = getattr(sys, "_MEIPASS", None)
-    return tuple(dict.fromkeys([*places, *([bundle_dir] if bundle_dir else [])]))
+    return tuple(dict.fromkeys([*places, *frozen.code_places()]))
 
 
 def _keep_only(*kept: int) -> None:

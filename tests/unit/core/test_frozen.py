@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from app.core.frozen import clean_environment, is_frozen, repair_hint
+from app.core.frozen import clean_environment, code_places, is_frozen, repair_hint
 
 BEFORE = {
     "PATH": "/bin",
@@ -62,3 +62,10 @@ def test_the_next_step_fits_how_the_program_came_here(monkeypatch: pytest.Monkey
     assert "scripts/run.py" in repair_hint()
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert repair_hint() == "Install the program again."
+
+
+def test_the_code_of_a_frozen_program_is_its_folder_and_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert code_places() == ()
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "_MEIPASS", "/opt/program/_internal", raising=False)
+    assert code_places() == ("/opt/program/_internal", sys.executable)
