@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.package.linux_place import ODD, Place, archive_of, unpacked
+
 FILES = {
     "LICENSE": "The licence.\n",
     "NOTICE": "The notice, with é and 中文.\n",
@@ -37,3 +39,24 @@ def make_stage(tmp_path: Path) -> StageMaker:
         return stage_dir
 
     return make
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return archive_of(tmp_path_factory.mktemp("new"), "1.2.3")
+
+
+@pytest.fixture(scope="session")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of an older version, with a file and an icon that the newer one lacks."""
+    folder = tmp_path_factory.mktemp("old")
+    return archive_of(folder, "1.0.0", "only-in-old", **{"_internal/only in old.txt": "old"})
+
+
+@pytest.fixture
+def place(archive: Path, tmp_path: Path) -> Place:
+    """Odd names wherever the user chooses them."""
+    home = tmp_path / f"home {ODD}"
+    (tmp_path / "tools").mkdir()
+    home.mkdir()
+    return Place(unpacked(archive, tmp_path / "down é"), home, home / f"apps {ODD}", tmp_path / "tools")

@@ -1,4 +1,4 @@
-"""The archive for Linux: unpacked, installed for one user, upgraded, refused and removed, by a plain sh."""
+"""The archive for Linux: unpacked, installed for one user, upgraded and refused, by a plain sh."""
 
 from __future__ import annotations
 
@@ -9,122 +9,21 @@ import shutil
 import stat
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from scripts.package import tarball
-from scripts.setup.progress import Progress, SetupError
+from scripts.setup.progress import SetupError
 from tests.unit.package.linux_bundle import PROGRAMS, draw_no_icons, make_bundle
+from tests.unit.package.linux_place import QUIET, Place, command_of, is_folder, unpacked, value_of
 
 pytestmark = [
     pytest.mark.linux,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the archive is for Linux"),
 ]
 
-QUIET = Progress(quiet=True)
-ODD = "a b é 中文 🙂 'q' $HOME %f 50% \\n \"d\" `id` &|;#*[x]~"
-SHELL = shutil.which("dash") or "/bin/sh"
 NOBODY = 65534
-
-
-@dataclass
-class Place:
-    """An unpacked archive and where it is installed.
-
-    Attributes:
-        top: what the archive holds.
-        home: the user's home.
-        prefix: where it goes.
-        tools: comes first on the PATH.
-    wrapper: what the shell is started by.
-    """
-
-    top: Path
-    home: Path
-    prefix: Path
-    tools: Path
-    wrapper: tuple[str, ...] = ()
-
-    @property
-    def target(self) -> Path:
-        return self.prefix / "lib" / "h2ogpt-desktop"
-
-    @property
-    def data(self) -> Path:
-        return self.home / ".local" / "share" / "h2ogpt-desktop"
-
-    def run(self, script: Path, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
-        """Run a script with a small environment; None takes a variable away."""
-        path = f"{self.tools}:{os.environ['PATH']}"
-        environment = {"PATH": path, "HOME": str(self.home), "LC_ALL": "C.UTF-8"} | variables
-        given = {name: value for name, value in environment.items() if value is not None}
-        command = [*self.wrapper, SHELL, str(script), *arguments]
-        return subprocess.run(
-            command, env=given, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-
-    def install(self, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
-        return self.run(self.top / "install.sh", f"--prefix={self.prefix}", *arguments, **variables)
-
-    def uninstall(self, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
-        return self.run(self.target / "uninstall.sh", *arguments, **variables)
-
-    def tool(self, name: str, body: str) -> None:
-        """Put a made-up command first on the PATH."""
-        path = self.tools / name
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
-
-    def make_data(self) -> None:
-        self.data.mkdir(parents=True)
-        (self.data / "library.db").write_text("kept")
-
-    def files(self) -> set[str]:
-        """Give what is in the prefix, folders left out."""
-        return {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if not is_folder(path)}
-
-
-def is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
-def archive_of(folder: Path, version: str, *icons: str, **more: str) -> Path:
-    """Make an archive."""
-    bundle = make_bundle(folder, version, **more)
-    with pytest.MonkeyPatch.context() as patch:
-        draw_no_icons(patch, *icons)
-        [path] = tarball.build(bundle, folder / "dist", QUIET, 0)
-    return path
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return archive_of(tmp_path_factory.mktemp("new"), "1.2.3")
-
-
-@pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive of an older version, with a file and an icon that the newer one lacks."""
-    folder = tmp_path_factory.mktemp("old")
-    return archive_of(folder, "1.0.0", "only-in-old", **{"_internal/only in old.txt": "old"})
-
-
-def unpacked(archive: Path, folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    subprocess.run(["tar", "-xf", str(archive), "-C", str(folder)], check=True)
-    [top] = folder.iterdir()
-    return top
-
-
-@pytest.fixture
-def place(archive: Path, tmp_path: Path) -> Place:
-    """Odd names wherever the user chooses them."""
-    home = tmp_path / f"home {ODD}"
-    (tmp_path / "tools").mkdir()
-    home.mkdir()
-    return Place(unpacked(archive, tmp_path / "down é"), home, home / f"apps {ODD}", tmp_path / "tools")
 
 
 # --- the archive
@@ -174,22 +73,6 @@ def test_the_scripts_are_plain_sh(place: Place, name: str) -> None:
 
 
 # --- installing
-
-
-def value_of(path: Path, key: str) -> str:
-    """Give a string of a desktop entry. Source: the Desktop Entry Specification, "Possible value types"."""
-    [raw] = re.findall(rf"^{key}=(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    letters = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
-    return re.sub(r"\\(.)", lambda found: letters[found[1]], raw)
-
-
-def command_of(path: Path) -> list[str]:
-    """Give the arguments of a desktop entry's command. Source: the same, "The Exec key"."""
-    arguments = []
-    for quoted, plain in re.findall(r'"((?:[^"\\`$]|\\["`$\\])*)"|(\S+)', value_of(path, "Exec")):
-        words = re.sub(r'\\(["`$\\])', r"\1", quoted) if quoted else plain
-        arguments.append(re.sub(r"%%", "%", words) if quoted else words)
-    return arguments
 
 
 def test_the_menu_entry_starts_the_real_program(place: Place) -> None:
@@ -416,94 +299,3 @@ def test_missing_libraries_are_named(place: Place) -> None:
     assert done.returncode == 0
     assert "lacks: libEGL.so.1 \n" in done.stdout
     assert "apt install" in done.stdout and "dnf install" in done.stdout
-
-
-# --- removing
-
-
-def check_gone(place: Place) -> None:
-    assert not place.prefix.exists(), sorted(place.prefix.rglob("*"))
-    assert place.home.is_dir()
-
-
-@pytest.mark.parametrize("arguments", [(), ("--keep-data",)])
-def test_removing_leaves_the_data_and_nothing_else(place: Place, arguments: tuple[str, ...]) -> None:
-    place.make_data()
-    place.install()
-    done = place.uninstall(*arguments)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"Your data stays in {place.data}" in done.stdout
-    check_gone(place)
-    assert [path for path in place.home.rglob("*") if path.is_file()] == [place.data / "library.db"]
-
-
-@pytest.mark.parametrize("variable", [None, "XDG_DATA_HOME", "H2OGPT_DATA_DIR"])
-def test_removing_with_the_data_leaves_nothing(place: Place, variable: str | None) -> None:
-    place.make_data()
-    variables: dict[str, str | None] = {}
-    if variable:
-        folder = place.home / f"elsewhere {ODD}"
-        place.data.parent.rename(folder)
-        variables[variable] = str(folder if variable == "XDG_DATA_HOME" else folder / "h2ogpt-desktop")
-    place.install()
-    done = place.uninstall("--remove-data", **variables)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "and its data were removed" in done.stdout
-    check_gone(place)
-    assert not [path for path in place.home.rglob("*") if path.is_file()]
-
-
-def test_a_folder_that_holds_no_data_of_the_program_is_not_deleted(place: Place) -> None:
-    place.install()
-    precious = place.home / "thesis.txt"
-    precious.write_text("mine")
-    done = place.uninstall("--remove-data", H2OGPT_DATA_DIR=str(place.home))
-    assert done.returncode == 0
-    assert precious.read_text() == "mine"
-    assert "Your data stays" in done.stdout
-
-
-def test_files_of_other_programs_stay(place: Place) -> None:
-    others = ["share/applications/other.desktop", "share/icons/hicolor/48x48/apps/other.png", "bin/other"]
-    for name in others:
-        (place.prefix / name).parent.mkdir(parents=True, exist_ok=True)
-        (place.prefix / name).write_text(
-            "[Desktop Entry]\nType=Application\nName=Other\nExec=x\nMimeType=application/pdf;\n"
-        )
-    place.install()
-    assert place.uninstall("--keep-data").returncode == 0
-    left = {name for name in place.files() if not name.endswith(".cache")}
-    assert left == set(others)
-    cache = place.prefix / "share" / "applications" / "mimeinfo.cache"
-    if cache.exists():
-        assert "other.desktop" in cache.read_text() and "h2ogpt" not in cache.read_text()
-
-
-def test_where_the_desktops_tools_are_missing_it_works_too(place: Place) -> None:
-    for name in ("update-desktop-database", "gtk-update-icon-cache", "ldd"):
-        place.tool(name, "exit 127")
-    assert place.install().returncode == 0
-    assert place.uninstall("--keep-data").returncode == 0
-    check_gone(place)
-
-
-def test_the_default_place_is_emptied_but_the_home_stays(place: Place) -> None:
-    place.run(place.top / "install.sh", f"--prefix={place.home}")
-    done = place.run(place.home / "lib" / "h2ogpt-desktop" / "uninstall.sh")
-    assert done.returncode == 0, done.stderr
-    assert list(place.home.iterdir()) == []
-
-
-def test_a_wrong_option_removes_nothing(place: Place) -> None:
-    place.install()
-    before = place.files()
-    done = place.uninstall("--remove-everything")
-    assert done.returncode == 2
-    assert place.files() == before
-
-
-def test_where_nothing_is_installed_nothing_is_removed(place: Place) -> None:
-    done = place.run(place.top / "uninstall.sh", "--remove-data")
-    assert done.returncode == 1
-    assert "no installed program" in done.stderr
-    assert (place.top / "program").is_dir()
