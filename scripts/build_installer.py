@@ -3,9 +3,9 @@
 
     python3 scripts/build_installer.py [--variant standard] [--variant slim] [--quick]
 
-Linux: ``.deb`` and ``.tar.xz``. Windows: ``.exe`` (NSIS). macOS: ``.dmg``. The environment is set up first
-(as ``scripts/run.py`` does), the engine compiled with every processor's and the GPU's plug-ins, the program
-frozen, checked and packed. Checksums are written to ``dist/SHA256SUMS``.
+Linux: ``.deb`` (where Debian's tools are) and ``.tar.xz``. Windows: ``.exe`` (NSIS). macOS: ``.dmg``. The
+environment is set up first (as ``scripts/run.py`` does), the engine compiled with every processor's and the
+GPU's plug-ins, the program frozen, checked and packed. Checksums are written to ``dist/SHA256SUMS``.
 """
 
 import sys
@@ -19,6 +19,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - the message must reach users of 
 import argparse
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -98,10 +99,10 @@ def builders(options: argparse.Namespace) -> list[Builder]:
     from scripts.package import deb, tarball
 
     level = 1 if options.quick else 6
-    return [
-        lambda item, out, progress: deb.build(item, out, progress, level),
-        lambda item, out, progress: tarball.build(item, out, progress, level),
-    ]
+    made: list[Builder] = [lambda item, out, progress: tarball.build(item, out, progress, level)]
+    if shutil.which("dpkg-deb"):  # only Debian's own tools know which packages bring a library
+        made.insert(0, lambda item, out, progress: deb.build(item, out, progress, level))
+    return made
 
 
 def check_sizes(paths: Sequence[Path], models_bytes: int) -> list[str]:
