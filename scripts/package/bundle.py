@@ -49,7 +49,8 @@ def freeze(layout: Layout, work_dir: Path, progress: Progress) -> Path:
     log_path = work_dir / "pyinstaller.log"
     work_dir.mkdir(parents=True, exist_ok=True)
     command = [str(layout.python_path), "-m", "PyInstaller", str(layout.root_dir / "h2ogpt.spec")]
-    command += ["--noconfirm", "--log-level", "WARN"]
+    # Anew each time: what it keeps for the next time is stale where a source changed while it was reading.
+    command += ["--clean", "--noconfirm", "--log-level", "WARN"]
     command += ["--distpath", str(work_dir / "frozen"), "--workpath", str(work_dir / "pyinstaller")]
     environment = {**os.environ, "PYTHONHASHSEED": "1"}  # the same input gives the same archive
     with progress.step("Freezing the program"), log_path.open("wb") as log:
