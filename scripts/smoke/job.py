@@ -24,6 +24,7 @@ PDF_NAME = "Prüfbericht Aldermoor.pdf"
 NOTE_NAME = "Second note 中文 🙂.txt"
 OLDER_NOTE_NAME = "Lighthouse é.txt"
 TITLE, GUIDE_TITLE, ABOUT_TITLE = "^h2oGPT$", "Welcome to h2oGPT", "About h2oGPT"
+TRACED_KINDS = {"host", "library", "inference", "template", "parser", "render", "probe"}
 # Of a window of 1280 x 800 at the screen's corner.
 MIDDLE = (560, 400)
 COMPOSER = (520, 703)
@@ -154,6 +155,7 @@ def main_job(program: Installed, view: Screen, report: Report, pictures: Path, w
     own(root, pdf_path)
     own(root, note_path)
     trace_path = work_dir / "trace.txt"
+    _ends(lambda: not processes_of(root), 30)  # a host that still runs would not be traced
     with started(program, trace_path=trace_path) as window:
         _first_run(view, pictures)
         _about(view, pictures)
@@ -187,6 +189,9 @@ def _first_run(view: Screen, pictures: Path) -> None:
     time.sleep(6)  # under strace; the guide has found the hardware by then
     view.shoot(pictures / "installed_first_run.png")
     view.activate(GUIDE_TITLE)
+    view.press("Return", "Return")
+    time.sleep(5)  # the computer is looked at meanwhile
+    view.shoot(pictures / "installed_computer.png")
     view.press("Escape")
     time.sleep(1)
 
@@ -257,6 +262,8 @@ def _second_start(program: Installed, view: Screen, report: Report, note_path: P
 
 def _check_trace(program: Installed, report: Report, trace_path: Path) -> None:
     lines = traces.read(trace_path)
+    missing = TRACED_KINDS - traces.background_kinds(lines)
+    report.check("every background process was traced", not missing, ", ".join(sorted(missing)))
     tried = traces.connections(lines)
     report.check("no connection was tried", lines and not tried, "; ".join(tried[:3]))
     allowed = (

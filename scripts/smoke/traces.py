@@ -18,6 +18,7 @@ _BEGUN = re.compile(r"^(?P<pid>\d+ +)?(?P<call>.*) <unfinished \.\.\.>$")
 _RESUMED = re.compile(r"^(?P<pid>\d+ +)?<\.\.\. \w+ resumed>(?P<rest>.*)$")
 _ESCAPE = re.compile(r"\\(?:(?P<octal>[0-7]{1,3})|(?P<sign>.))")
 _SIGNS = {"n": b"\n", "t": b"\t", "r": b"\r", "v": b"\v", "f": b"\f"}
+_WORKER = re.compile(r"\bexecve\(\"[^\"]*h2ogpt-worker\", \[\"[^\"]*\", \"([a-z]+)\"")
 _CODE = re.compile(r"\.(so(\.[0-9.]+)?|py|pyc|pyd|dll|dylib)$")
 
 COMMAND = (
@@ -84,6 +85,11 @@ def foreign(names: Iterable[str], allowed: Sequence[str]) -> list[str]:
 
 def _is_below(name: str, places: Iterable[str]) -> bool:
     return any(name == place.rstrip("/") or name.startswith(f"{place.rstrip('/')}/") for place in places)
+
+
+def background_kinds(lines: Iterable[str]) -> set[str]:
+    """Return the kinds of background processes that were started (`h2ogpt-worker KIND …`)."""
+    return {found[1] for line in lines if (found := _WORKER.search(line))}
 
 
 def read(path: Path) -> list[str]:

@@ -106,3 +106,12 @@ def test_a_real_trace_of_threads_that_interrupt_each_other(tmp_path: Path) -> No
     assert any("unfinished" in line for line in lines), "no call was interrupted: nothing was tested"
     assert len(traces.connections(lines)) == 120
     assert traces.loaded(lines).count(str(module)) == 120
+
+
+def test_background_processes_are_told_by_their_kind() -> None:
+    lines = [
+        '7 execve("/opt/é/h2ogpt-worker", ["/opt/é/h2ogpt-worker", "host", "--data-dir", "/d"], 0x7) = 0',
+        '8 execve("/opt/h2ogpt-worker", ["/opt/h2ogpt-worker", "library"], 0x7ffd <unfinished ...>',
+        '9 execve("/usr/bin/sh", ["sh", "-c", "h2ogpt-worker render"], 0x7) = 0',
+    ]
+    assert traces.background_kinds(lines) == {"host", "library"}
