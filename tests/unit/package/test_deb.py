@@ -18,6 +18,7 @@ from scripts.setup.system_libraries import Need
 from tests.unit.package.linux_bundle import PROGRAMS, draw_no_icons, make_bundle
 
 pytestmark = [
+    pytest.mark.slow,  # real tools and processes
     pytest.mark.linux,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Debian packages are made on Linux"),
     pytest.mark.skipif(

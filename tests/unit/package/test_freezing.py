@@ -19,6 +19,8 @@ from scripts.package.bundle import PROGRAM
 from scripts.package.staging import INTERNAL
 from scripts.setup.layout import REPOSITORY_DIR
 
+pytestmark = pytest.mark.slow  # real tools and processes
+
 QT = "PySide6/Qt"
 
 

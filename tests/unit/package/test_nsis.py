@@ -14,6 +14,8 @@ from scripts.package.nsis_script import read_tree
 from scripts.setup.progress import Progress, SetupError
 from tests.unit.package.conftest import FILES, StageMaker
 
+pytestmark = pytest.mark.slow  # real tools and processes
+
 QUIET = Progress(quiet=True)
 TEMPLATE = "\n".join(
     path.read_text(encoding="utf-8") for path in sorted(nsis.TEMPLATE_PATH.parent.glob("*.ns[ih]"))

@@ -18,6 +18,8 @@ from scripts.package.sbom import Part
 from scripts.package.staging import INTERNAL
 from scripts.setup.layout import REPOSITORY_DIR, Layout
 
+pytestmark = pytest.mark.slow  # real tools and processes
+
 # Those of the program's parts. Source: the SPDX licence list.
 SPDX = {
     *("0BSD", "AGPL-3.0-only", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC"),

@@ -19,6 +19,7 @@ from tests.unit.package.linux_bundle import PROGRAMS, draw_no_icons, make_bundle
 from tests.unit.package.linux_place import QUIET, Place, command_of, is_folder, unpacked, value_of
 
 pytestmark = [
+    pytest.mark.slow,  # real tools and processes
     pytest.mark.linux,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the archive is for Linux"),
 ]

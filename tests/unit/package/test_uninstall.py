@@ -9,6 +9,7 @@ import pytest
 from tests.unit.package.linux_place import ODD, Place
 
 pytestmark = [
+    pytest.mark.slow,  # real tools and processes
     pytest.mark.linux,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the archive is for Linux"),
 ]
