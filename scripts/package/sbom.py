@@ -45,7 +45,6 @@ _SYSTEM_EXPRESSIONS = {
     "libffi": "MIT",
     "libgomp": "GPL-3.0-or-later WITH GCC-exception-3.1",
     "liblzma": "0BSD",
-    "libreadline": "GPL-3.0-or-later",
     "libsqlite3": "blessing",
     "libssl": "Apache-2.0",
     "libuuid": "BSD-3-Clause",

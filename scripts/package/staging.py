@@ -35,7 +35,6 @@ CARRIED_LIBRARIES = (
     r"libbz2\.so.*",
     r"liblzma\.so.*",
     r"libexpat\.so.*",
-    r"libreadline\.so.*",
     r"libsqlite3\.so.*",
     r"libuuid\.so.*",
     r"libzstd\.so.*",
