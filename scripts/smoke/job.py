@@ -17,7 +17,7 @@ from scripts.faults.make_documents import QUESTION, make_pdf
 from scripts.smoke import traces
 from scripts.smoke.clean_root import UID, Root
 from scripts.smoke.report import Report
-from scripts.smoke.screen import Screen
+from scripts.smoke.screen import Screen, wait_for
 
 N_PAGES, FACT_PAGE = 60, 47
 PDF_NAME = "Prüfbericht Aldermoor.pdf"
@@ -155,7 +155,7 @@ def main_job(program: Installed, view: Screen, report: Report, pictures: Path, w
     own(root, pdf_path)
     own(root, note_path)
     trace_path = work_dir / "trace.txt"
-    _ends(lambda: not processes_of(root), 30)  # a host that still runs would not be traced
+    wait_for(lambda: not processes_of(root), 30)  # a host that still runs would not be traced
     with started(program, trace_path=trace_path) as window:
         _first_run(view, pictures)
         _about(view, pictures)
@@ -163,23 +163,14 @@ def main_job(program: Installed, view: Screen, report: Report, pictures: Path, w
         _ask_and_cite(view, report, pictures)
         _second_start(program, view, report, note_path)
         view.press("ctrl+q")
-        ended = _ends(lambda: window.poll() is not None, 30)
+        ended = wait_for(lambda: window.poll() is not None, 30)
         report.check("the window closes", ended and window.returncode == 0, f"exit code {window.poll()}")
     report.check(
-        "nothing of it runs any more", _ends(lambda: not processes_of(root), 30), str(processes_of(root))
+        "nothing of it runs any more", wait_for(lambda: not processes_of(root), 30), str(processes_of(root))
     )
     _check_trace(program, report, trace_path)
     errors = program.doctor_errors()
     report.check("doctor after the job", not errors, "; ".join(errors))
-
-
-def _ends(check: Any, patience_s: float) -> bool:
-    deadline = time.monotonic() + patience_s
-    while not check():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def _first_run(view: Screen, pictures: Path) -> None:
@@ -216,7 +207,7 @@ def _drop(program: Installed, view: Screen, report: Report) -> None:
         states.update(program.states())
         return states.get(PDF_NAME) in {"ready", "failed", "missing"}
 
-    report.check("a PDF dropped on the window is read", _ends(is_ready, 120), str(states))
+    report.check("a PDF dropped on the window is read", wait_for(is_ready, 120), str(states))
 
 
 def _ask_and_cite(view: Screen, report: Report, pictures: Path) -> None:
@@ -228,7 +219,7 @@ def _ask_and_cite(view: Screen, report: Report, pictures: Path) -> None:
     view.rest()
     view.shoot(pictures / "installed_answer.png")
     view.click(*found)
-    marked = _ends(lambda: _highlight(view) is not None, 60)
+    marked = wait_for(lambda: _highlight(view) is not None, 60)
     view.rest()
     time.sleep(3)
     view.shoot(pictures / "installed_citation.png")
@@ -256,7 +247,7 @@ def _second_start(program: Installed, view: Screen, report: Report, note_path: P
     detail = f"exit code {second.returncode} after {took_s:.2f} s {second.stderr.strip()}"
     report.check("a second start hands over and ends", second.returncode == 0, detail)
     name = note_path.name
-    report.check("its file is in the library", _ends(lambda: program.states().get(name) == "ready", 60))
+    report.check("its file is in the library", wait_for(lambda: program.states().get(name) == "ready", 60))
     report.check("there is one window", len(view.windows(TITLE)) == 1, str(view.windows(TITLE)))
 
 
@@ -312,10 +303,10 @@ def _start_ms(program: Installed, *, cold: bool) -> int:
         Path("/proc/sys/vm/drop_caches").write_text("3\n")
     inside = program.root.inside(timings)
     with started(program, "--timings", inside, "--began", f"{time.time():.3f}"):
-        if not _ends(lambda: timings.exists() and "ready_ms" in timings.read_text(), 60):
+        if not wait_for(lambda: timings.exists() and "ready_ms" in timings.read_text(), 60):
             return 99_999
         ready_ms = int(json.loads(timings.read_text())["ready_ms"])
-    _ends(lambda: not processes_of(program.root), 20)
+    wait_for(lambda: not processes_of(program.root), 20)
     timings.unlink()
     return ready_ms
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scripts.package.deb import HOME as DEB_HOME
 from scripts.package.tarball import DEBIAN_PACKAGES
+from scripts.package.weights import files_of
 from scripts.setup.progress import Progress
 from scripts.smoke.clean_root import USER, Root, clean_root, make_base
 from scripts.smoke.job import OLDER_NOTE_NAME, Installed, left_in_home, main_job, measure_starts, own
@@ -190,8 +191,7 @@ def make_older(package: Path, output: Path, work_dir: Path) -> None:
 def installed_bytes(program: Installed) -> int:
     """Return what the installed program takes, links not counted."""
     top = program.root.path / program.program_dir.strip("/")
-    paths = [Path(folder) / name for folder, _, names in os.walk(top) for name in names]
-    return sum(path.stat().st_size for path in paths if not path.is_symlink())
+    return sum(path.stat().st_size for path in files_of(top))
 
 
 def check_modes(report: Report, tree: Path) -> None:

@@ -142,12 +142,18 @@ class Screen:
         Raises:
             SetupError: it did not in time.
         """
-        deadline = time.monotonic() + patience_s
-        while not (found := check()):
-            if time.monotonic() > deadline:
-                raise SetupError(f"{what} did not come within {patience_s:.0f} s.")
-            time.sleep(0.2)
+        found = wait_for(check, patience_s)
+        if not found:
+            raise SetupError(f"{what} did not come within {patience_s:.0f} s.")
         return found
+
+
+def wait_for(check: Callable[[], Any], patience_s: float) -> Any:
+    """Ask until the answer is yes or patience ends; return the last answer."""
+    deadline = time.monotonic() + patience_s
+    while not (found := check()) and time.monotonic() <= deadline:
+        time.sleep(0.2)
+    return found
 
 
 @contextmanager
