@@ -49,6 +49,33 @@ class Settings(BaseModel):
     offline: bool = Field(
         default=False, description="No connection to the network is opened, whatever is asked for"
     )
+    models_in_memory: int = Field(
+        default=1, ge=1, le=8, description="Models kept in memory at once, where they fit"
+    )
+    idle_unload_minutes: int = Field(
+        default=30, ge=0, le=1440, description="Minutes without use until a model leaves memory; 0: never"
+    )
+    kv_snapshots: bool = Field(
+        default=True, description="Keep on the disk what a model has read of a conversation, to go on sooner"
+    )
+    kv_snapshot_limit_mb: int = Field(
+        default=4096, ge=0, le=1_048_576, description="Megabytes that all snapshots may take"
+    )
+    model_folders: tuple[str, ...] = Field(
+        default=(), description="Other folders of models, used in place: PROGRAM=PATH"
+    )
+    hub_endpoint: str = Field(
+        default="https://huggingface.co", max_length=500, description="Address of the model hub or its mirror"
+    )
+    proxy: str = Field(
+        default="",
+        max_length=500,
+        description="Proxy for downloads: http://host:port; empty: the system's; none: no proxy",
+    )
+    bandwidth_limit_kb_s: int = Field(
+        default=0, ge=0, le=10_000_000, description="Download speed limit in kilobytes a second; 0: none"
+    )
+    simultaneous_downloads: int = Field(default=1, ge=1, le=4, description="Downloads at the same time")
     guide_seen: bool = Field(
         default=False, description="The guide of the first start was finished or skipped"
     )

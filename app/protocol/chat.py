@@ -1,7 +1,7 @@
 """Messages about conversations and answers."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from app.protocol.body import Body, Request
 from app.protocol.library import EVERYTHING, Scope
@@ -34,13 +34,35 @@ class Citation(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerStats(Body):
-    """Figures of one answer; times in seconds."""
+    """Figures of one answer; times in seconds.
+
+    Attributes:
+        n_shifted: oldest tokens that the model had to forget to go on writing.
+        n_drafted, n_accepted: tokens guessed ahead, and those of them that were right.
+        from_snapshot: the cached tokens were read back from the disk.
+        seed: None for greedy answers.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     first_token_s: float | None = None
     tokens_per_s: float | None = None
+    n_shifted: int = 0
+    n_drafted: int = 0
+    n_accepted: int = 0
+    from_snapshot: bool = False
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAttachment(Body):
+    """An image attached to a question, kept as `files/<sha256>`."""
+
+    sha256: str
+    name: str
+    width: int
+    height: int
 
 
 NO_STATS = AnswerStats()
@@ -59,6 +81,7 @@ class ChatMessage(Body):
         unsupported: ranges of the answer (code points) that no passage supports.
         error_message: in words, for `failed` and `interrupted`, and for `complete` where a limit cut the
             answer; with error_hint, the next step (which a `not_found` answer has without a message).
+        images: attached to a question.
     """
 
     id: str
@@ -75,6 +98,7 @@ class ChatMessage(Body):
     error_code: str = ""
     error_message: str = ""
     error_hint: str = ""
+    images: tuple[ImageAttachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +221,8 @@ class AnswerPhase(Body):
     """Progress of Ask.
 
     Attributes:
-        phase: `waiting`, `searching`, `loading`, `reading` (the prompt) or `writing`.
+        phase: `waiting` (another answer is being written; detail says how many stand before), `searching`,
+            `loading`, `reading` (the prompt) or `writing`.
         progress: 0 to 1 of the phase; None where unknown.
     """
 
@@ -250,6 +275,9 @@ class Ask(Request[AnswerDone]):
         model: name; empty for the conversation's or the default one.
         max_tokens: None for the setting.
         temperature: None for the setting.
+        images: attached before with AttachImage.
+        grammar: GBNF that the answer obeys; empty for none.
+        json_schema: that the answer obeys; None for none. With either, documents are not cited inside it.
     """
 
     TYPE: ClassVar[str] = "chat.ask"
@@ -264,3 +292,39 @@ class Ask(Request[AnswerDone]):
     max_tokens: int | None = None
     temperature: float | None = None
     seed: int | None = None
+    images: tuple[ImageAttachment, ...] = ()
+    grammar: str = ""
+    json_schema: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachImage(Request[ImageAttachment]):
+    """Keep an image for a question: the payload is the file. It is decoded in a confined process.
+
+    Errors: `image.bad`, `image.too_large`.
+    """
+
+    TYPE: ClassVar[str] = "image.attach"
+    RESULT: ClassVar[type[Body]] = ImageAttachment
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageThumbnail(Body):
+    """A small picture of an image; the payload is its pixels, RGB888, `width` × `height` × 3 bytes."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GetImage(Request[ImageThumbnail]):
+    """Ask for the pixels of an attached image, no larger than `max_side` pixels either way.
+
+    Errors: `image.not_found`, `image.bad`.
+    """
+
+    TYPE: ClassVar[str] = "image.get"
+    RESULT: ClassVar[type[Body]] = ImageThumbnail
+    sha256: str
+    max_side: int = 512

@@ -16,12 +16,15 @@ class Cpu(Body):
         logical_cores: threads that it runs at once.
         features: instruction sets that the engine has code for, in ggml's words (`avx2`, `avx512_vnni`,
             `neon`, `dotprod`, …); empty where they are not known.
+        cores_used: that generation uses: physical, fast, allowed to this process and paid for by its quota; 0
+            where not known.
     """
 
     name: str
     physical_cores: int
     logical_cores: int
     features: tuple[str, ...] = ()
+    cores_used: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,8 @@ class Gpu(Body):
         description: as its maker calls it.
         backend: `Vulkan`, `Metal`, `CUDA`, …
         integrated: it uses the main memory, so `memory_*_bytes` is a share of that.
+        driver: with its version, as far as the system says; empty where it does not.
+        tested: one real generation on it gave the processor's text; None where it was not tried yet.
     """
 
     name: str
@@ -49,6 +54,8 @@ class Gpu(Body):
     memory_free_bytes: int
     backend: str
     integrated: bool = False
+    driver: str = ""
+    tested: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +76,47 @@ class Engine(Body):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Adapter(Body):
+    """A graphics card as the operating system lists it, whether or not the engine can use it.
+
+    Attributes:
+        name: as its maker calls it; the PCI numbers where that is not known.
+        vendor: `NVIDIA`, `AMD`, `Intel`, `Apple`, …
+        driver: the kernel driver in charge with its version: `nvidia 550.54`; empty where none is.
+        memory_total_bytes: None where the system does not say.
+        usable: the engine computes on it.
+        reason: why not, in words with the next step; empty where it can.
+        backends: parts of the engine that can use it.
+    """
+
+    name: str
+    vendor: str
+    driver: str = ""
+    driver_version: str = ""
+    memory_total_bytes: int | None = None
+    usable: bool = False
+    reason: str = ""
+    backends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement(Body):
+    """A library, driver or part of the engine that computing on a GPU needs.
+
+    Attributes:
+        name: `libvulkan.so.1`, `a Vulkan driver (ICD)`, `the engine's Vulkan part`, …
+        found: it is there and can be loaded.
+        detail: where it was found or what happened when it was loaded.
+        needed_for: `Vulkan`, `CUDA`, `Metal`.
+    """
+
+    name: str
+    found: bool
+    detail: str = ""
+    needed_for: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProbeReport(Body):
     """What the background process `probe` prints: its JSON object on one line of stdout."""
 
@@ -76,6 +124,8 @@ class ProbeReport(Body):
     memory: Memory
     gpus: tuple[Gpu, ...] = ()
     engine: Engine = Engine()
+    adapters: tuple[Adapter, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +145,8 @@ class Hardware(Body):
     engine: Engine
     disk_free_bytes: int
     disk_total_bytes: int
+    adapters: tuple[Adapter, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ what the program could reach at best on this machine at this moment:
 import argparse
 import json
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,10 +19,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.core.errors import AppError
-from app.worker.inference.engine import LoadedModel, LoadOptions, load_model
-from app.worker.inference.llama import DECODED, AbortFlag, Sampler, start_backend
+from app.protocol.engine import LoadModel
+from app.worker.inference.backend import AbortFlag, start_backend
+from app.worker.inference.engine import LoadedModel, load_model
 from app.worker.inference.main import lower_priority
+from app.worker.inference.native_model import DECODED
+from app.worker.inference.sampler import Sampler
 from app.worker.inference.template import Renderer
+from app.worker.inference.text_model import Surroundings
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_backend()
     try:
         loaded = load_model(
-            LoadOptions(options.model, options.context, options.threads),
-            AbortFlag(),
-            Renderer(),
-            lambda _done: None,
-            lambda: False,
+            LoadModel(path=str(options.model), context_length=options.context, n_threads=options.threads),
+            Surroundings(AbortFlag(), Renderer(), threading.Lock(), lambda _done, _note: None, lambda: False),
         )
     except AppError as error:
         print(f"{error.user_message} {error.hint}", file=sys.stderr)

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from app.core.errors import ModelError
 from app.core.gguf import GgufHead, read_head
-from app.protocol.engine import EngineInfo
+from app.protocol.engine import EngineInfo, LoadModel
+from app.worker.inference.backend import has_gpu, take_errors
 from app.worker.inference.cores import generation_threads
-from app.worker.inference.llama import AbortFlag, NativeContext, NativeModel, has_gpu, take_errors
 from app.worker.inference.memory import MemoryPlan, available_memory, plan_memory
+from app.worker.inference.native_model import NativeContext, NativeModel
 from app.worker.inference.prompt_cache import PromptCache
 from app.worker.inference.template import ChatTemplate, Renderer, fallback_template
+from app.worker.inference.text_model import Surroundings
 from app.worker.inference.vocabulary import Vocabulary
 from app.worker.inference.warming import read_ahead
 from app.worker.runtime import Cancelled
@@ -45,20 +47,6 @@ class FileStamp:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-@dataclass(frozen=True)
-class LoadOptions:
-    """What to load and how.
-
-    Attributes:
-        context_length: tokens; 0 chooses.
-        n_threads: 0 chooses.
-    """
-
-    path: Path
-    context_length: int = 0
-    n_threads: int = 0
-
-
 @dataclass
 class LoadedModel:
     """A model ready to generate.
@@ -68,7 +56,7 @@ class LoadedModel:
         cache: mirror of the context's KV cache.
     """
 
-    options: LoadOptions
+    options: LoadModel
     stamps: dict[Path, FileStamp]
     model: NativeModel
     context: NativeContext
@@ -102,29 +90,17 @@ class LoadedModel:
         self.model.close()
 
 
-def load_model(
-    options: LoadOptions,
-    abort: AbortFlag,
-    renderer: Renderer,
-    on_progress: Progress,
-    is_cancelled: Callable[[], bool],
-) -> LoadedModel:
+def load_model(options: LoadModel, around: Surroundings) -> LoadedModel:
     """Check, read and load a model file; the thread that will generate calls it.
-
-    Args:
-        options: what to load.
-        abort: the flag that the context will obey.
-        renderer: renders the model's chat template.
-        on_progress: told 0 to 1, at most ten times a second.
-        is_cancelled: asked often.
 
     Raises:
         ModelError: codes of `LoadModel`.
         Cancelled: on request.
     """
     started = time.perf_counter()
-    report = _throttled(on_progress)
-    head = read_head(options.path)
+    report = _throttled(lambda done: around.on_progress(done, ""))
+    is_cancelled = around.is_cancelled
+    head = read_head(Path(options.path))
     paths = _parts(head)
     stamps = {path: _stamp(path) for path in paths}
     weight_bytes = head.weight_bytes + sum(read_head(path).weight_bytes for path in paths[1:])
@@ -134,7 +110,7 @@ def load_model(
         read_ahead(path, lambda done: report(done * _READING_SHARE), is_cancelled)
     if is_cancelled():
         raise Cancelled
-    loaded = _load(options, head, plan, n_batch, stamps, abort, renderer, report, is_cancelled)
+    loaded = _load(options, head, plan, n_batch, stamps, around, report)
     report(1.0)
     return replace(loaded, info=replace(loaded.info, load_seconds=time.perf_counter() - started))
 
@@ -155,16 +131,16 @@ def batch_tokens(n_params: int) -> int:
 
 
 def _load(
-    options: LoadOptions,
+    options: LoadModel,
     head: GgufHead,
     plan: MemoryPlan,
     n_batch: int,
     stamps: dict[Path, FileStamp],
-    abort: AbortFlag,
-    renderer: Renderer,
+    around: Surroundings,
     report: Progress,
-    is_cancelled: Callable[[], bool],
 ) -> LoadedModel:
+    is_cancelled = around.is_cancelled
+
     def on_native_progress(done: float) -> bool:
         report(_READING_SHARE + done * (1 - _READING_SHARE))
         return not is_cancelled()
@@ -172,11 +148,11 @@ def _load(
     n_threads = options.n_threads or generation_threads()
 
     def open_native(*, use_gpu: bool) -> tuple[NativeModel, NativeContext, Vocabulary]:
-        model = NativeModel(options.path, on_native_progress, use_gpu=use_gpu)
+        model = NativeModel(Path(options.path), on_native_progress, use_gpu=use_gpu)
         try:
             if not model.generates_text:
                 raise _not_a_chat_model(head)
-            context = NativeContext(model, plan.n_ctx, n_batch, n_threads, abort)
+            context = NativeContext(model, plan.n_ctx, n_batch, n_threads, around.abort)
             return model, context, Vocabulary(model)
         except BaseException:
             model.close()
@@ -189,10 +165,10 @@ def _load(
         model=model,
         context=context,
         vocabulary=vocabulary,
-        template=_chat_template(head, vocabulary, renderer),
+        template=_chat_template(head, vocabulary, around.renderer),
         cache=PromptCache(),
         n_batch=n_batch,
-        info=_info(head, model, context, n_threads),
+        info=_info(options, head, model, context, n_threads),
     )
 
 
@@ -220,7 +196,9 @@ def _with_gpu_if_possible(
     raise AssertionError("the processor is always tried")
 
 
-def _info(head: GgufHead, model: NativeModel, context: NativeContext, n_threads: int) -> EngineInfo:
+def _info(
+    options: LoadModel, head: GgufHead, model: NativeModel, context: NativeContext, n_threads: int
+) -> EngineInfo:
     return EngineInfo(
         path=str(head.path),
         name=head.path.stem,
@@ -231,6 +209,8 @@ def _info(head: GgufHead, model: NativeModel, context: NativeContext, n_threads:
         context_trained=head.context_trained,
         has_template=head.chat_template is not None,
         load_seconds=0.0,
+        handle=options.handle,
+        n_layers=head.number("block_count"),
         n_threads=n_threads,
     )
 

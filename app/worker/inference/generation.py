@@ -3,14 +3,15 @@
 import logging
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from app.core.errors import ModelError
 from app.protocol.engine import Generate, Generation, PromptMessage, PromptProgress
+from app.worker.inference.backend import AbortFlag
 from app.worker.inference.engine import LoadedModel
-from app.worker.inference.llama import ABORTED, DECODED, AbortFlag, Sampler
+from app.worker.inference.native_model import ABORTED, DECODED
+from app.worker.inference.sampler import Sampler
 from app.worker.inference.template import RenderStopped
+from app.worker.inference.text_model import Sink
 from app.worker.inference.text_stream import TextStream
 from app.worker.runtime import Cancelled
 
@@ -22,19 +23,6 @@ _PROGRESS_INTERVAL_S = 0.1
 # this.
 _TEXT_INTERVAL_S = 0.033
 _SEED_RANGE = 2**32 - 1  # the engine takes the last value for "random"
-
-
-@dataclass
-class Sink:
-    """Where a generation reports to.
-
-    Attributes:
-        on_prompt: told of prompt evaluation, at most ten times a second.
-        on_text: told of text, whole code points.
-    """
-
-    on_prompt: Callable[[PromptProgress], None]
-    on_text: Callable[[str], None]
 
 
 class _Run:

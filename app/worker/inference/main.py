@@ -1,10 +1,11 @@
 """The inference worker: answers the messages of `app.protocol.engine`."""
 
+import contextlib
 import logging
 import os
 import sys
 import threading
-from pathlib import Path
+from collections.abc import Iterator
 
 import psutil
 
@@ -16,15 +17,17 @@ from app.protocol.engine import (
     Generate,
     Generation,
     LoadModel,
+    MeasuredSpeed,
+    MeasureSpeed,
     TokenCounts,
     TokenGenerated,
     UnloadModel,
 )
 from app.protocol.system import Empty
-from app.worker.inference.engine import LoadedModel, LoadOptions, load_model
-from app.worker.inference.generation import Sink, defused, generate
-from app.worker.inference.llama import AbortFlag, start_backend
+from app.worker.inference.backend import AbortFlag, start_backend
+from app.worker.inference.opening import open_model
 from app.worker.inference.template import Renderer, RenderStopped
+from app.worker.inference.text_model import Sink, Surroundings, TextModel
 from app.worker.runtime import Job, Worker
 
 log = logging.getLogger(__name__)
@@ -33,77 +36,97 @@ _NICENESS = 5
 
 
 class InferenceService:
-    """Holds the loaded model.
+    """Holds the loaded models, by handle.
 
-    `load`, `unload` and `generate` run in one thread (the lane `engine`); `count_tokens` in another, so that
-    it does not wait for an answer: tokenizing needs the vocabulary only, and `_vocabulary_lock` keeps that
-    from being freed.
+    `load`, `unload`, `generate` and `measure` run in one thread (the lane `engine`); `count_tokens` in
+    another, so that it does not wait for an answer: tokenizing needs the vocabulary only, and
+    `_vocabulary_lock` keeps that from being freed.
     """
 
     def __init__(self) -> None:
         """Load nothing yet."""
-        self._loaded: LoadedModel | None = None
+        self._models: dict[str, TextModel] = {}
         self._vocabulary_lock = threading.Lock()
         self._abort = AbortFlag()
-        self._generating: Job | None = None
+        self._running: Job | None = None
         self._stop_lock = threading.Lock()
         self._renderer = Renderer()
 
     def load(self, request: LoadModel, job: Job) -> EngineInfo:
-        """Load a model in place of the present one; the very same one is kept."""
-        options = LoadOptions(Path(request.path), request.context_length, request.n_threads)
-        if self._loaded is not None and self._loaded.options == options:
+        """Load a model in place of the one of its handle; the very same one is kept."""
+        present = self._models.get(request.handle)
+        if present is not None and present.options == request:
             try:
-                self._loaded.raise_if_changed()
-                return self._loaded.info
+                present.raise_if_changed()
+                return present.info
             except ModelError:
                 log.info("the model file has changed and is loaded again")
-        self._unload()
+        self._unload(request.handle)
         self._renderer.start()
-        self._loaded = load_model(
-            options,
-            self._abort,
-            self._renderer,
-            lambda done: job.progress(EngineProgress(fraction=done)),
-            job.cancelled.is_set,
+        around = Surroundings(
+            abort=self._abort,
+            renderer=self._renderer,
+            vocabulary_lock=self._vocabulary_lock,
+            on_progress=lambda done, note: job.progress(EngineProgress(fraction=done, note=note)),
+            is_cancelled=job.cancelled.is_set,
         )
-        return self._loaded.info
+        with self._stoppable(job):
+            model = open_model(request, around)
+        with self._vocabulary_lock:
+            self._models[request.handle] = model
+        return model.info
 
-    def unload(self, _request: UnloadModel, _job: Job) -> Empty:
-        """Free the model."""
-        self._unload()
+    def unload(self, request: UnloadModel, _job: Job) -> Empty:
+        """Free a model."""
+        self._unload(request.handle)
         return Empty()
 
-    def _unload(self) -> None:
+    def _unload(self, handle: str) -> None:
+        model = self._models.get(handle)
+        if model is None:
+            return
+        model.save_snapshot()
         with self._vocabulary_lock:
-            loaded, self._loaded = self._loaded, None
-            if loaded is not None:
-                loaded.close()
+            del self._models[handle]
+            model.close()
 
     def generate(self, request: Generate, job: Job) -> Generation:
         """Continue a conversation."""
-        loaded = self._present()
+        model = self._present(request.handle)
+        sink = Sink(job.progress, lambda text: job.progress(TokenGenerated(text=text)))
+        try:
+            with self._stoppable(job):
+                return model.generate(request, job.payload, self._abort, sink)
+        except ModelError as error:
+            if error.code == "model.changed":
+                self._unload(request.handle)
+            raise
+
+    def measure(self, request: MeasureSpeed, job: Job) -> MeasuredSpeed:
+        """Measure a model's speed."""
+        with self._stoppable(job):
+            return self._present(request.handle).measure(request, self._abort)
+
+    @contextlib.contextmanager
+    def _stoppable(self, job: Job) -> Iterator[None]:
+        """Let a cancel of this job abort what the engine evaluates meanwhile."""
         with self._stop_lock:
-            self._generating = job
+            self._running = job
             self._abort.clear()
         job.on_cancel = lambda: self._stop(job)
         if job.cancelled.is_set():  # it came before on_cancel stood
             self._stop(job)
-        sink = Sink(job.progress, lambda text: job.progress(TokenGenerated(text=text)))
         try:
-            return generate(loaded, request, self._abort, sink)
-        except ModelError as error:
-            if error.code == "model.changed":
-                self._unload()
-            raise
+            yield
         finally:
             with self._stop_lock:
-                self._generating = None
+                self._running = None
+                self._abort.clear()
 
     def _stop(self, job: Job) -> None:
         """Stop the engine's thread if it still works for this request; the reader thread."""
         with self._stop_lock:
-            if self._generating is job:
+            if self._running is job:
                 self._abort.set()
                 self._renderer.stop()
 
@@ -112,26 +135,21 @@ class InferenceService:
         while True:
             try:
                 with self._vocabulary_lock:
-                    return _count(self._present(), request)
+                    return self._present(request.handle).count(request)
             except RenderStopped:
                 log.info("a cancelled answer took the template process along; counting starts again")
 
-    def _present(self) -> LoadedModel:
-        if self._loaded is None:
+    def _present(self, handle: str) -> TextModel:
+        model = self._models.get(handle)
+        if model is None:
             raise ModelError("model.not_loaded", "No model is loaded.", "Choose a model.")
-        return self._loaded
+        return model
 
     def close(self) -> None:
         """Free everything."""
         self._renderer.close()
-        self._unload()
-
-
-def _count(loaded: LoadedModel, request: CountTokens) -> TokenCounts:
-    if request.messages:
-        prompt = loaded.template.render(defused(loaded, request.messages))
-        return TokenCounts(counts=(len(loaded.vocabulary.tokenize_prompt(prompt)),))
-    return TokenCounts(counts=tuple(loaded.vocabulary.count(text) for text in request.texts))
+        for handle in list(self._models):
+            self._unload(handle)
 
 
 def main(_argv: list[str]) -> int:
@@ -146,6 +164,7 @@ def main(_argv: list[str]) -> int:
                 LoadModel: service.load,
                 UnloadModel: service.unload,
                 Generate: service.generate,
+                MeasureSpeed: service.measure,
             },
             "tokens": {CountTokens: service.count_tokens},
         },

@@ -5,8 +5,8 @@ import re
 import threading
 from typing import Any
 
-from app.worker.inference.llama import NativeModel
 from app.worker.inference.native import lib
+from app.worker.inference.native_model import NativeModel
 
 _SENTENCEPIECE = 1  # LLAMA_VOCAB_TYPE_SPM
 _MARK = "\x01"  # in no text worth reading; SentencePiece gives it a byte token of its own

@@ -14,7 +14,7 @@ from app.protocol.body import Body, from_message, to_message
 from app.protocol.channel import Channel
 from app.protocol.envelope import Message, decode_line
 from app.protocol.system import CancelRequest, Hello
-from app.worker.inference.llama import AbortFlag, start_backend
+from app.worker.inference.backend import AbortFlag, start_backend
 from app.worker.inference.template import Renderer
 from tests.worker.inference.gguf_writer import TinyModel
 

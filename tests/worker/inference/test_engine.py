@@ -1,6 +1,7 @@
 """Loading: what is refused and why, progress, cancelling, and files that change under a loaded model."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import ModelError
-from app.protocol.engine import PromptMessage
+from app.protocol.engine import LoadModel, PromptMessage
 from app.worker.inference import engine
-from app.worker.inference.engine import LoadedModel, LoadOptions, batch_tokens, load_model
-from app.worker.inference.llama import AbortFlag
+from app.worker.inference.backend import AbortFlag
+from app.worker.inference.engine import LoadedModel, batch_tokens, load_model
 from app.worker.inference.template import Renderer
+from app.worker.inference.text_model import Surroundings
 from app.worker.runtime import Cancelled
 from tests.worker.inference.gguf_corpus import malformed
 from tests.worker.inference.gguf_writer import STRING, U32, GgufFile, TinyModel
@@ -30,9 +32,16 @@ class Loader:
 
     def __call__(self, path: Path, context_length: int = 0, cancel_at: float = 2.0) -> LoadedModel:
         self.progress.clear()
-        options = LoadOptions(path, context_length, 1)
+        options = LoadModel(path=str(path), context_length=context_length, n_threads=1)
         loaded = load_model(
-            options, self._abort, self._renderer, self.progress.append, lambda: self._reached(cancel_at)
+            options,
+            Surroundings(
+                self._abort,
+                self._renderer,
+                threading.Lock(),
+                lambda done, _note: self.progress.append(done),
+                lambda: self._reached(cancel_at),
+            ),
         )
         self.loaded.append(loaded)
         return loaded
@@ -131,7 +140,7 @@ def test_context_that_cannot_be_allocated(
 
 
 def test_model_that_writes_no_text(load: Loader, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.worker.inference.llama.NativeModel.generates_text", False)
+    monkeypatch.setattr("app.worker.inference.native_model.NativeModel.generates_text", False)
     error = refusal(load, tiny_path)
     assert error.code == "model.unsupported"
     assert "embedding" in error.user_message

@@ -1,5 +1,6 @@
 """Answers: reuse of evaluated prompts, limits, sampling, cancelling; with tiny random models."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import ModelError
-from app.protocol.engine import Generate, Generation, PromptMessage, PromptProgress
-from app.worker.inference.engine import LoadedModel, LoadOptions, load_model
-from app.worker.inference.generation import Sink, generate
-from app.worker.inference.llama import AbortFlag, Sampler
+from app.protocol.engine import Generate, Generation, LoadModel, PromptMessage, PromptProgress
+from app.worker.inference.backend import AbortFlag
+from app.worker.inference.engine import LoadedModel, load_model
+from app.worker.inference.generation import generate
+from app.worker.inference.sampler import Sampler
 from app.worker.inference.template import Renderer
+from app.worker.inference.text_model import Sink, Surroundings
 from app.worker.runtime import Cancelled
 from tests.worker.inference.gguf_writer import TinyModel
 
@@ -51,7 +54,10 @@ def start(tmp_path: Path, abort: AbortFlag, renderer: Renderer) -> Iterator[Call
 
     def build(model: TinyModel) -> Answerer:
         path = model.write(tmp_path / f"{len(opened)}.gguf")
-        loaded = load_model(LoadOptions(path, 0, 1), abort, renderer, lambda _done: None, lambda: False)
+        loaded = load_model(
+            LoadModel(path=str(path), n_threads=1),
+            Surroundings(abort, renderer, threading.Lock(), lambda _done, _note: None, lambda: False),
+        )
         opened.append(loaded)
         return Answerer(loaded, abort)
 

@@ -13,7 +13,8 @@ import pytest
 from app.core.errors import ModelError
 from app.core.gguf import read_head
 from app.worker.inference import engine, native
-from app.worker.inference.llama import NativeModel, has_gpu
+from app.worker.inference.backend import has_gpu
+from app.worker.inference.native_model import NativeModel
 from app.worker.runtime import Cancelled
 
 LINUX = ("libggml.so.0", "libggml-base.so.0", "libggml-base.so", "libllama.so")

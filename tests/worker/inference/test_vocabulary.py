@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.worker.inference.llama import NativeModel
+from app.worker.inference.native_model import NativeModel
 from app.worker.inference.vocabulary import Vocabulary
 from tests.worker.inference.gguf_writer import I32, STRING, TinyModel
 

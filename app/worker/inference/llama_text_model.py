@@ -1,0 +1,106 @@
+"""A GGUF model on llama.cpp, as the worker uses it."""
+
+import time
+
+from app.core.errors import ModelError
+from app.protocol.engine import (
+    CountTokens,
+    EngineInfo,
+    Generate,
+    Generation,
+    LoadModel,
+    MeasuredSpeed,
+    MeasureSpeed,
+    TokenCounts,
+)
+from app.worker.inference.backend import AbortFlag
+from app.worker.inference.engine import LoadedModel
+from app.worker.inference.generation import defused, generate
+from app.worker.inference.native_model import ABORTED, DECODED
+from app.worker.inference.text_model import Sink
+from app.worker.runtime import Cancelled
+
+
+class LlamaTextModel:
+    """A loaded GGUF model (text_model.TextModel)."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        """Take the loaded parts."""
+        self._loaded = loaded
+
+    @property
+    def options(self) -> LoadModel:
+        """As it was asked for."""
+        return self._loaded.options
+
+    @property
+    def info(self) -> EngineInfo:
+        """As it was loaded."""
+        return self._loaded.info
+
+    def raise_if_changed(self) -> None:
+        """Check the files under the memory map; raises ModelError."""
+        self._loaded.raise_if_changed()
+
+    def generate(self, request: Generate, payload: bytes, abort: AbortFlag, sink: Sink) -> Generation:
+        """Continue a conversation; raises as TextModel."""
+        return generate(self._loaded, request, abort, sink)
+
+    def count(self, request: CountTokens) -> TokenCounts:
+        """Count tokens of texts, or of a rendered conversation."""
+        words = self._loaded.vocabulary
+        if request.messages:
+            prompt = self._loaded.template.render(defused(self._loaded, request.messages))
+            return TokenCounts(counts=(len(words.tokenize_prompt(prompt)),))
+        return TokenCounts(counts=tuple(words.count(text) for text in request.texts))
+
+    def measure(self, request: MeasureSpeed, abort: AbortFlag) -> MeasuredSpeed:
+        """Evaluate a prompt of arbitrary tokens in the usual batches, then single ones; raises Cancelled."""
+        loaded = self._loaded
+        room = loaded.context.n_tokens_max - 1
+        n_generated = min(request.n_generate, max(1, room // 2))
+        n_prompt = max(1, min(request.n_prompt, room - n_generated))
+        self._empty()
+        try:
+            started = time.perf_counter()
+            for at in range(0, n_prompt, loaded.n_batch):
+                self._decode([self._token(n) for n in range(at, min(at + loaded.n_batch, n_prompt))], abort)
+            middle = time.perf_counter()
+            for n in range(n_generated):
+                self._decode([self._token(n_prompt + n)], abort)
+            ended = time.perf_counter()
+        finally:
+            self._empty()
+        return MeasuredSpeed(
+            n_prompt=n_prompt,
+            n_generated=n_generated,
+            prompt_tokens_per_s=n_prompt / (middle - started),
+            tokens_per_s=n_generated / (ended - middle),
+            measured_bytes=loaded.info.measured_bytes,
+        )
+
+    def _token(self, n: int) -> int:
+        return 1 + n * 7919 % (self._loaded.vocabulary.n_tokens - 1)
+
+    def _empty(self) -> None:
+        self._loaded.context.clear()
+        self._loaded.cache.clear()
+
+    def _decode(self, tokens: list[int], abort: AbortFlag) -> None:
+        code = self._loaded.context.decode(tokens)
+        if code == ABORTED or abort.is_set():
+            raise Cancelled
+        if code != DECODED:
+            raise ModelError(
+                "engine.failed",
+                "The engine could not evaluate a test prompt.",
+                "Load the model again, or choose another one.",
+                {"engine_code": code},
+            )
+
+    def save_snapshot(self) -> None:
+        """Keep the KV cache of the conversation that the context holds."""
+
+    def close(self) -> None:
+        """Free the native parts."""
+        self._loaded.close()
