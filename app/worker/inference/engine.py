@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core.errors import ModelError
 from app.core.gguf import GgufHead, read_head
@@ -22,11 +23,17 @@ from app.worker.inference.vocabulary import Vocabulary
 from app.worker.inference.warming import read_ahead
 from app.worker.runtime import Cancelled
 
+if TYPE_CHECKING:
+    from app.worker.inference.vision import ImageReader
+
 log = logging.getLogger(__name__)
 
 _READING_SHARE = 0.8
 _PROGRESS_INTERVAL_S = 0.1
 _SPLIT_NAME = re.compile(r"^(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
+
+IMAGE_BATCH_TOKENS = 1_152
+"""At least the places of an image that a model evaluates as a whole: 256 for Gemma 3, 1,120 for Gemma 4."""
 
 Progress = Callable[[float], None]
 
@@ -54,6 +61,7 @@ class LoadedModel:
     Attributes:
         n_batch: tokens of a prompt evaluated in one call.
         cache: mirror of the context's KV cache.
+        reader: of images; None without a projector.
     """
 
     options: LoadModel
@@ -65,6 +73,7 @@ class LoadedModel:
     cache: PromptCache
     n_batch: int
     info: EngineInfo
+    reader: "ImageReader | None" = None
 
     def raise_if_changed(self) -> None:
         """Check the files under the memory map: one that was overwritten gives garbage without an error.
@@ -86,6 +95,8 @@ class LoadedModel:
 
     def close(self) -> None:
         """Free the native parts."""
+        if self.reader is not None:
+            self.reader.close()
         self.context.close()
         self.model.close()
 
@@ -152,7 +163,9 @@ def _load(
         try:
             if not model.generates_text:
                 raise _not_a_chat_model(head)
-            context = NativeContext(model, plan.n_ctx, n_batch, n_threads, around.abort)
+            # Some models evaluate an image at once.
+            n_at_once = max(n_batch, IMAGE_BATCH_TOKENS) if options.projector else n_batch
+            context = NativeContext(model, plan.n_ctx, n_at_once, n_threads, around.abort)
             return model, context, Vocabulary(model)
         except BaseException:
             model.close()
