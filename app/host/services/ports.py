@@ -1,10 +1,12 @@
 """What services of the host offer each other and the server, as protocols so that tests can stand in."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from app.protocol.body import Body, Request
+from app.protocol.chat import ImageAttachment
 from app.protocol.engine import EngineInfo
 from app.protocol.envelope import Message
 
@@ -100,8 +102,8 @@ class LibraryPort(Protocol):
 class EnginePort(Protocol):
     """The inference worker."""
 
-    def stream(self, request: Request[R]) -> AsyncIterator[Body]:
-        """Send a request and yield its progress bodies; the last one yielded is its result.
+    def stream(self, request: Request[R], payload: bytes = b"") -> AsyncIterator[Body]:
+        """Send a request with raw bytes and yield its progress bodies; the last one yielded is its result.
 
         Close it (`contextlib.aclosing`) or cancel the task to cancel the request in the worker.
 
@@ -127,6 +129,34 @@ class ModelsPort(Protocol):
 
         Raises:
             AppError: `model.none`, `model.not_found`, the worker's reasons, `worker.died`.
+        """
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image.
+
+    Attributes:
+        pixels: RGB888, `width` × `height` × 3 bytes, rows from the top.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    pixels: bytes
+
+
+class ImagesPort(Protocol):
+    """Images attached to questions."""
+
+    async def check(self, images: Sequence[ImageAttachment]) -> None:
+        """Refuse what is not kept. Raises NotFoundError `image.not_found`, UsageError `image.too_many`."""
+
+    async def pictures(self, digests: Sequence[str]) -> Mapping[str, Picture]:
+        """Decode images as models get them; what is gone or damaged is left out.
+
+        Raises:
+            AppError: the renderer's death.
         """
 
 

@@ -15,6 +15,7 @@ from app.host.services.conversations import ConversationsService
 from app.host.services.doctor import DoctorService
 from app.host.services.engine import EngineService
 from app.host.services.hardware import HardwareService
+from app.host.services.images import ImagesService
 from app.host.services.library import LibraryService
 from app.host.services.models import ModelsService
 from app.host.services.pages import PagesService
@@ -60,10 +61,12 @@ def wire(
     settings = SettingsService(paths.settings_path, events)
     engine = EngineService(workers["inference"])
     models = ModelsService((models_dir / "chat", paths.models_dir), engine, settings, events)
-    chats = Chats(paths.chats_db_path, paths.backups_dir, events)
+    chats = Chats(paths.chats_db_path, paths.backups_dir, events, paths.images_dir)
+    images = ImagesService(paths.images_dir, workers["render"])
     services: tuple[Service, ...] = (
         ConversationsService(chats, events),
-        ChatService(Ports(library, engine, models, settings), chats, events),
+        ChatService(Ports(library, engine, models, settings, images), chats, events),
+        images,
         settings,
         models,
         PagesService(library, workers["render"]),

@@ -59,12 +59,12 @@ def _on_log(level: int, text: bytes, _user_data: Any) -> None:
 
 
 # The library keeps the bare pointer: the callback must live as long as the process.
-_log_callback = lib.llama_log_callback(_on_log)
+log_callback = lib.llama_log_callback(_on_log)
 
 
 def start_backend() -> None:
     """Prepare llama.cpp and send its log to ours; once a process, before anything else here."""
-    lib.llama_log_set(_log_callback, ctypes.c_void_p(0))
+    lib.llama_log_set(log_callback, ctypes.c_void_p(0))
     load_plugins()
     lib.llama_backend_init()
 

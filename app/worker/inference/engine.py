@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core.errors import ModelError
 from app.core.fit import Placement, Room, Wish, shape_of
@@ -27,12 +28,18 @@ from app.worker.inference.vocabulary import Vocabulary
 from app.worker.inference.warming import read_ahead
 from app.worker.runtime import Cancelled
 
+if TYPE_CHECKING:
+    from app.worker.inference.vision import ImageReader
+
 log = logging.getLogger(__name__)
 
 _READING_SHARE = 0.8
 _PROGRESS_INTERVAL_S = 0.1
 _FIRST_TOKENS = (1, 2)
 _SPLIT_NAME = re.compile(r"^(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
+
+IMAGE_BATCH_TOKENS = 1_152
+"""At least the places of an image that a model evaluates as a whole: 256 for Gemma 3, 1,120 for Gemma 4."""
 
 Progress = Callable[[float], None]
 
@@ -61,6 +68,7 @@ class LoadedModel:
         n_batch: tokens of a prompt evaluated in one call.
         cache: mirror of the context's KV cache.
         meter: measures what it takes of the memory.
+        reader: of images; None without a projector.
     """
 
     options: LoadModel
@@ -73,6 +81,7 @@ class LoadedModel:
     n_batch: int
     info: EngineInfo
     meter: MemoryMeter
+    reader: "ImageReader | None" = None
 
     def raise_if_changed(self) -> None:
         """Check the files under the memory map: one that was overwritten gives garbage without an error.
@@ -94,6 +103,8 @@ class LoadedModel:
 
     def close(self) -> None:
         """Free the native parts."""
+        if self.reader is not None:
+            self.reader.close()
         self.context.close()
         self.model.close()
 
@@ -192,10 +203,12 @@ class _Loading:
         try:
             if not model.generates_text:
                 raise _not_a_chat_model(self._head)
+            # Some models evaluate an image at once.
+            n_at_once = max(placement.n_batch, IMAGE_BATCH_TOKENS if self._options.projector else 0)
             context = NativeContext(
                 model,
                 placement.n_ctx,
-                placement.n_batch,
+                n_at_once,
                 self._n_threads,
                 self._around.abort,
                 kv_type=placement.kv_type,

@@ -13,6 +13,7 @@ from app.worker.inference.sampler import Sampler
 from app.worker.inference.template import RenderStopped
 from app.worker.inference.text_model import Sink
 from app.worker.inference.text_stream import TextStream
+from app.worker.inference.vision import PromptImages, n_text, whole_images
 from app.worker.runtime import Cancelled
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,11 @@ _SEED_RANGE = 2**32 - 1  # the engine takes the last value for "random"
 class _Run:
     """One answer in the making."""
 
-    def __init__(self, loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sink) -> None:
+    def __init__(
+        self, loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sink, images: PromptImages
+    ) -> None:
         self.started = time.perf_counter()
+        self._images = images
         self._loaded, self._request, self._abort, self._sink = loaded, request, abort, sink
         self._stream = TextStream((*request.stop, *loaded.template.stop))
         self._pending: list[str] = []
@@ -46,15 +50,16 @@ class _Run:
             ModelError: `prompt.template_failed`, `prompt.too_long`.
         """
         loaded = self._loaded
-        prompt = loaded.template.render(defused(loaded, self._request.messages))
-        words = loaded.vocabulary
-        plan = loaded.cache.plan(prompt, words.tokenize_prompt, words.tokenize_continuation)
+        images = self._images
+        prompt = loaded.template.render(defused(loaded, self._request.messages, images))
+        plan = loaded.cache.plan(prompt, images.tokenize_prompt, images.tokenize_continuation)
+        n_reused = whole_images(plan.tokens, plan.n_reused)
         self.prompt_tokens = len(plan.tokens)
         if self.prompt_tokens >= loaded.context.n_tokens_max:
             raise _too_long(self.prompt_tokens, loaded.context.n_tokens_max)
-        self.cached_tokens = plan.n_reused
-        if plan.n_reused < len(loaded.cache.tokens):
-            self.cached_tokens = _keep_first(loaded, plan.n_reused)
+        self.cached_tokens = n_reused
+        if n_reused < len(loaded.cache.tokens):
+            self.cached_tokens = _keep_first(loaded, n_reused)
         self._prompt = prompt.encode("utf-8", "replace")
         return plan.tokens[self.cached_tokens :]
 
@@ -67,9 +72,7 @@ class _Run:
         """
         loaded, total, done, reported_s = self._loaded, len(tokens), 0, float("-inf")
         while done < total:
-            at = self.cached_tokens + done
-            part = tokens[done : done + loaded.n_batch - at % loaded.n_batch]
-            self._check(loaded.context.decode(part))
+            part = self._evaluate_part(tokens, done)
             loaded.cache.add_prompt_tokens(part)
             done += len(part)
             now_s = time.perf_counter()
@@ -77,6 +80,19 @@ class _Run:
                 reported_s = now_s
                 self._sink.on_prompt(PromptProgress(done=done, total=total, cached=self.cached_tokens))
         loaded.cache.mark_prompt(self._prompt)
+
+    def _evaluate_part(self, tokens: list[int], start: int) -> list[int]:
+        """Evaluate the next text of a batch at most, or the next part of an image; give its tokens."""
+        loaded, at = self._loaded, self.cached_tokens + start
+        if tokens[start] < 0:
+            code, n_tokens = self._images.evaluate(loaded, tokens[start], at)
+            self._check(code)
+            return tokens[start : start + n_tokens]
+        part = tokens[start : start + min(loaded.n_batch - at % loaded.n_batch, n_text(tokens, start))]
+        reader = loaded.reader
+        position = reader.position(at) if reader is not None and reader.moves_positions else None
+        self._check(loaded.context.decode(part, position))
+        return part
 
     def _check(self, code: int) -> None:
         """Raise where a batch was not evaluated or is not wanted any more; what it left behind is dropped."""
@@ -157,14 +173,17 @@ class _Run:
         )
 
 
-def generate(loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sink) -> Generation:
-    """Continue a conversation; the engine's thread.
+def generate(
+    loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sink, payload: bytes = b""
+) -> Generation:
+    """Continue a conversation; the engine's thread. `payload` holds the pixels of its images.
 
     Raises:
         Cancelled: with the Generation so far.
         AppError: codes of `Generate`.
     """
-    run = _Run(loaded, request, abort, sink)
+    images = PromptImages(loaded.reader, loaded.vocabulary, request.images, payload)
+    run = _Run(loaded, request, abort, sink, images)
     loaded.raise_if_changed()
     sampler = make_sampler(request, loaded.vocabulary.n_tokens)
     try:
@@ -174,6 +193,7 @@ def generate(loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sin
         raise Cancelled(run.result("cancelled")) from stopped
     finally:
         sampler.close()
+        images.close()
     loaded.raise_if_changed()  # what came out of weights overwritten meanwhile is no answer
     return run.result(finish)
 
@@ -196,10 +216,11 @@ def make_sampler(request: Generate, n_vocab: int) -> Sampler:
     return sampler
 
 
-def defused(loaded: LoadedModel, messages: tuple[PromptMessage, ...]) -> tuple[PromptMessage, ...]:
-    """Give the messages with the model's control tokens defused, so that no text can end its turn."""
-    defuse = loaded.vocabulary.defused
-    return tuple(PromptMessage(role=message.role, content=defuse(message.content)) for message in messages)
+def defused(
+    loaded: LoadedModel, messages: tuple[PromptMessage, ...], images: PromptImages
+) -> tuple[PromptMessage, ...]:
+    """Give the messages with marks of their images, and control tokens defused: no text can end its turn."""
+    return tuple(images.marked(message, loaded.vocabulary.defused) for message in messages)
 
 
 def _keep_first(loaded: LoadedModel, n_tokens: int) -> int:
@@ -207,15 +228,18 @@ def _keep_first(loaded: LoadedModel, n_tokens: int) -> int:
 
     Recurrent models cannot drop a part, and a sliding window may have lost what the kept part needs.
     """
-    context, cache = loaded.context, loaded.cache
-    whole = n_tokens > 0 and context.keep_first(n_tokens)
+    context, cache, reader = loaded.context, loaded.cache, loaded.reader
+    position = reader.position(n_tokens) if reader is not None else n_tokens
+    whole = n_tokens > 0 and context.keep_first(position)
     window = loaded.model.n_swa
-    if whole and window and context.first_position > max(0, n_tokens - window):
+    if whole and window and context.first_position > max(0, position - window):
         whole = False
     if not whole:
         context.clear()
         n_tokens = 0
     cache.keep_first(n_tokens)
+    if reader is not None:
+        reader.keep_first(n_tokens)
     return n_tokens
 
 

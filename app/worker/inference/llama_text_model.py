@@ -18,6 +18,7 @@ from app.worker.inference.engine import LoadedModel
 from app.worker.inference.generation import defused, generate
 from app.worker.inference.native_model import ABORTED, DECODED
 from app.worker.inference.text_model import Sink
+from app.worker.inference.vision import PromptImages
 from app.worker.runtime import Cancelled
 
 
@@ -44,14 +45,15 @@ class LlamaTextModel:
 
     def generate(self, request: Generate, payload: bytes, abort: AbortFlag, sink: Sink) -> Generation:
         """Continue a conversation; raises as TextModel."""
-        return generate(self._loaded, request, abort, sink)
+        return generate(self._loaded, request, abort, sink, payload)
 
     def count(self, request: CountTokens) -> TokenCounts:
         """Count tokens of texts, or of a rendered conversation."""
         words = self._loaded.vocabulary
         if request.messages:
-            prompt = self._loaded.template.render(defused(self._loaded, request.messages))
-            return TokenCounts(counts=(len(words.tokenize_prompt(prompt)),))
+            images = PromptImages(self._loaded.reader, words, request.images)
+            prompt = self._loaded.template.render(defused(self._loaded, request.messages, images))
+            return TokenCounts(counts=(len(images.tokenize_prompt(prompt)),))
         return TokenCounts(counts=tuple(words.count(text) for text in request.texts))
 
     def measure(self, request: MeasureSpeed, abort: AbortFlag) -> MeasuredSpeed:

@@ -101,6 +101,7 @@ class NativeContext:
 
     Attributes:
         n_tokens_max: tokens that fit.
+        n_batch_max: tokens that can be evaluated at once.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class NativeContext:
             raise MemoryError("llama.cpp did not make the context")
         self._memory: Any = lib.llama_get_memory(self.pointer)
         self.n_tokens_max = int(lib.llama_n_ctx(self.pointer))
+        self.n_batch_max = n_batch
         self._one = (ctypes.c_int32 * 1)()
         self._one_batch = lib.llama_batch(
             n_tokens=1, token=ctypes.cast(self._one, ctypes.POINTER(ctypes.c_int32))
@@ -156,12 +158,20 @@ class NativeContext:
             lib.llama_free(self.pointer)
             self.pointer = None
 
-    def decode(self, tokens: Sequence[int]) -> int:
-        """Evaluate tokens behind what the cache holds; return the engine's code (DECODED, ABORTED, …)."""
+    def decode(self, tokens: Sequence[int], position: int | None = None) -> int:
+        """Evaluate tokens behind what the cache holds; return the engine's code (DECODED, ABORTED, …).
+
+        Args:
+            tokens: at most as many as fit into a batch.
+            position: of the first one, where it is not the one behind the last (after some images).
+        """
         array = (ctypes.c_int32 * len(tokens))(*tokens)
         batch = lib.llama_batch(
             n_tokens=len(tokens), token=ctypes.cast(array, ctypes.POINTER(ctypes.c_int32))
         )
+        if position is not None:
+            places = (ctypes.c_int32 * len(tokens))(*range(position, position + len(tokens)))
+            batch.pos = ctypes.cast(places, ctypes.POINTER(ctypes.c_int32))
         return int(lib.llama_decode(self.pointer, batch))
 
     def decode_one(self, token: int) -> int:
@@ -170,9 +180,13 @@ class NativeContext:
         code: int = lib.llama_decode(self.pointer, self._one_batch)
         return code
 
-    def keep_first(self, n_tokens: int) -> bool:
-        """Drop everything behind the first `n_tokens`; False where this model's cache cannot."""
-        return bool(lib.llama_memory_seq_rm(self._memory, _SEQUENCE, n_tokens, _TO_THE_END))
+    def keep_first(self, position: int) -> bool:
+        """Drop everything from a position on; False where this model's cache cannot.
+
+        The position is the number of tokens, except behind images of models that place them in two
+        dimensions.
+        """
+        return bool(lib.llama_memory_seq_rm(self._memory, _SEQUENCE, position, _TO_THE_END))
 
     def clear(self) -> None:
         """Drop everything."""

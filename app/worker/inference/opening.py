@@ -4,6 +4,7 @@ from app.protocol.engine import LoadModel
 from app.worker.inference.engine import load_model
 from app.worker.inference.llama_text_model import LlamaTextModel
 from app.worker.inference.text_model import Surroundings, TextModel
+from app.worker.inference.vision import attach_reader, check_projector
 
 
 def open_model(request: LoadModel, around: Surroundings) -> TextModel:
@@ -13,4 +14,8 @@ def open_model(request: LoadModel, around: Surroundings) -> TextModel:
         ModelError: codes of `LoadModel`.
         Cancelled: on request.
     """
-    return LlamaTextModel(load_model(request, around))
+    projector = check_projector(request) if request.projector else None
+    loaded = load_model(request, around)
+    if projector is not None:
+        attach_reader(loaded, projector, around)
+    return LlamaTextModel(loaded)

@@ -32,7 +32,7 @@ class Library:
 
 
 class Engine(Library):
-    def stream(self, request: Any) -> Any:
+    def stream(self, request: Any, payload: bytes = b"") -> Any:
         raise AssertionError("the doctor does not stream")
 
 
