@@ -2,7 +2,7 @@
 
 from app.protocol.engine import LoadModel
 from app.worker.inference.engine import load_model
-from app.worker.inference.llama_text_model import LlamaTextModel
+from app.worker.inference.llama_text_model import complete
 from app.worker.inference.text_model import Surroundings, TextModel
 
 
@@ -13,4 +13,4 @@ def open_model(request: LoadModel, around: Surroundings) -> TextModel:
         ModelError: codes of `LoadModel`.
         Cancelled: on request.
     """
-    return LlamaTextModel(load_model(request, around))
+    return complete(load_model(request, around), around)
