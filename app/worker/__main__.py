@@ -14,6 +14,7 @@ MODULES = {
     "render": "app.worker.render.main",
     "parser": "app.worker.parser.main",
     "template": "app.worker.inference.template_process",
+    "grammar": "app.worker.inference.grammar_process",
     "probe": "app.worker.probe.main",
 }
 

@@ -101,6 +101,10 @@ class LoadedModel:
                     "Load the model again, or choose another one.",
                 )
 
+    def position(self, n_tokens: int) -> int:
+        """Give the position behind the first `n_tokens`: their number, except behind some models' images."""
+        return n_tokens if self.reader is None else self.reader.position(n_tokens)
+
     def close(self) -> None:
         """Free the native parts."""
         if self.reader is not None:
@@ -144,7 +148,7 @@ class _Loading:
         self._options, self._around = options, around
         self._head = read_head(Path(options.path))
         self._paths = _parts(self._head)
-        self._stamps = {path: _stamp(path) for path in self._paths}
+        self._stamps = {path: stamp_of(path) for path in self._paths}
         self._heads = [self._head, *(read_head(path) for path in self._paths[1:])]
         self._shape = shape_of(self._head, self._heads[1:])
         self._n_threads = options.n_threads or generation_threads()
@@ -336,14 +340,15 @@ def _parts(head: GgufHead) -> list[Path]:
     ]
 
 
-def _stamp(path: Path) -> FileStamp:
+def stamp_of(path: Path) -> FileStamp:
+    """Read a file's stamp; raises ModelError `model.not_found`."""
     try:
         return FileStamp.of(path)
     except OSError as error:
         raise ModelError(
             "model.not_found",
             f"The model file “{path.name}” is not there.",
-            "Put it back beside the other parts, or choose another model.",
+            "Put it back, or choose another model.",
         ) from error
 
 

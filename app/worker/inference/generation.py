@@ -1,19 +1,28 @@
 """Answering: evaluate what is new of the prompt, then pick token after token."""
 
+import contextlib
 import logging
-import random
 import time
+from dataclasses import dataclass
 
-from app.core.errors import ModelError
+from app.core.errors import AppError, ModelError
 from app.protocol.engine import Generate, Generation, PromptMessage, PromptProgress
 from app.worker.inference.backend import AbortFlag
+from app.worker.inference.conversation_state import ConversationState
+from app.worker.inference.draft_model import DraftModel
 from app.worker.inference.engine import LoadedModel
+from app.worker.inference.grammar import Grammar, GuidedSampler
+from app.worker.inference.grammar_check import GrammarCheck
+from app.worker.inference.json_schema import schema_grammar
 from app.worker.inference.native_model import ABORTED, DECODED
-from app.worker.inference.sampler import Sampler
+from app.worker.inference.prompt_cache import PromptCache, PromptPlan, n_common, n_common_bytes
+from app.worker.inference.sampler import Sampler, make_sampler
+from app.worker.inference.speculation import BatchCost
 from app.worker.inference.template import RenderStopped
 from app.worker.inference.text_model import Sink
 from app.worker.inference.text_stream import TextStream
 from app.worker.inference.vision import PromptImages, n_text, whole_images
+from app.worker.inference.writing import Figures, Writer
 from app.worker.runtime import Cancelled
 
 log = logging.getLogger(__name__)
@@ -23,23 +32,51 @@ _PROGRESS_INTERVAL_S = 0.1
 # sees 30 pictures a second; a token waits at most for the next one, and only while tokens come faster than
 # this.
 _TEXT_INTERVAL_S = 0.033
-_SEED_RANGE = 2**32 - 1  # the engine takes the last value for "random"
+
+
+@dataclass(frozen=True)
+class Surplus:
+    """What a model has beside its weights and its context, for its answers.
+
+    Attributes:
+        state: keeps the KV cache of conversations.
+        cost: what evaluating several tokens at once costs, learnt from answer to answer.
+        grammars: checks grammars before the engine gets them.
+        draft: a model that guesses ahead.
+    """
+
+    state: ConversationState
+    cost: BatchCost
+    grammars: GrammarCheck
+    draft: DraftModel | None = None
 
 
 class _Run:
     """One answer in the making."""
 
     def __init__(
-        self, loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sink, images: PromptImages
+        self,
+        loaded: LoadedModel,
+        request: Generate,
+        abort: AbortFlag,
+        sink: Sink,
+        surplus: Surplus,
+        images: PromptImages,
     ) -> None:
         self.started = time.perf_counter()
         self._images = images
         self._loaded, self._request, self._abort, self._sink = loaded, request, abort, sink
-        self._stream = TextStream((*request.stop, *loaded.template.stop))
+        self._surplus = surplus
+        # Under a grammar the answer ends where the grammar does; a format's stop strings may stand in it.
+        stops = request.stop if _is_guided(request) else (*request.stop, *loaded.template.stop)
+        self._stream = TextStream(stops)
         self._pending: list[str] = []
         self._sent_s = float("-inf")
         self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
         self._first_s = self._last_s = 0.0
+        self._from_snapshot = False
+        self._figures = Figures()
+        self._seed: int | None = None
 
     # ------------------------------------------------------------------ prompt
 
@@ -52,14 +89,23 @@ class _Run:
         loaded = self._loaded
         images = self._images
         prompt = loaded.template.render(defused(loaded, self._request.messages, images))
-        plan = loaded.cache.plan(prompt, images.tokenize_prompt, images.tokenize_continuation)
-        n_reused = whole_images(plan.tokens, plan.n_reused)
+
+        def plan_over(cache: PromptCache) -> PromptPlan:
+            plan = cache.plan(prompt, images.tokenize_prompt, images.tokenize_continuation)
+            return PromptPlan(plan.tokens, whole_images(plan.tokens, plan.n_reused))
+
+        plan = plan_over(loaded.cache)
         self.prompt_tokens = len(plan.tokens)
         if self.prompt_tokens >= loaded.context.n_tokens_max:
             raise _too_long(self.prompt_tokens, loaded.context.n_tokens_max)
-        self.cached_tokens = n_reused
-        if n_reused < len(loaded.cache.tokens):
-            self.cached_tokens = _keep_first(loaded, n_reused)
+        enter = self._surplus.state.enter
+        if enter(self._request.conversation, lambda cache: plan_over(cache).n_reused):
+            self._from_snapshot = True
+            plan = plan_over(loaded.cache)
+            self.prompt_tokens = len(plan.tokens)
+        self.cached_tokens = plan.n_reused
+        if plan.n_reused < len(loaded.cache.tokens):
+            self.cached_tokens = _keep_first(loaded, plan.n_reused)
         self._prompt = prompt.encode("utf-8", "replace")
         return plan.tokens[self.cached_tokens :]
 
@@ -111,37 +157,55 @@ class _Run:
 
     # ------------------------------------------------------------------ answer
 
-    def generate(self, sampler: Sampler) -> str:
+    def generate(self, sampler: Sampler | GuidedSampler) -> str:
         """Pick tokens until something ends the answer; give the reason as in `Generation.finish`.
 
         Raises:
             Cancelled: the abort flag was set.
-            ModelError: `engine.failed`.
+            ModelError: `engine.failed`, `grammar.bad`.
         """
-        loaded = self._loaded
-        context, cache, piece_of = loaded.context, loaded.cache, loaded.vocabulary.piece
-        next_token, decode_one, clock = sampler.next_token, context.decode_one, time.perf_counter
-        n_room = min(self._request.max_tokens, context.n_tokens_max - self.prompt_tokens + 1)
-        for n in range(1, n_room + 1):
-            token = next_token(context)
-            now_s = clock()
-            if n == 1:
-                self._first_s = now_s
-            piece = piece_of(token)
-            if piece is None:
-                return "stop"
-            self._last_s = now_s
-            self.completion_tokens = n
-            self._give(piece[0], now_s)
-            if self._stream.stopped:
-                return "stop"
-            if n == n_room:
-                break
-            code = decode_one(token)
-            if code or self._abort.is_set():
-                self._check(code)
-            cache.add_generated(token, piece[1])
-        return "length" if n_room == self._request.max_tokens else "context"
+        surplus, clock = self._surplus, time.perf_counter
+        self._seed = sampler.seed
+        writer = Writer(
+            self._loaded, self._request, sampler, self._checked, self._n_kept, surplus.cost, surplus.draft
+        )
+        self._figures = writer.figures
+        with contextlib.closing(writer.tokens()) as tokens:
+            for n, piece in enumerate(tokens, 1):
+                now_s = clock()
+                if n == 1:
+                    self._first_s = now_s
+                if piece is None:
+                    return "stop"
+                self._last_s = now_s
+                self.completion_tokens = n
+                self._give(piece[0], now_s)
+                if self._stream.stopped:
+                    return "stop"
+                if not writer.allows(n):
+                    return "length"
+        return "context"
+
+    def _checked(self, code: int) -> None:
+        if code or self._abort.is_set():
+            self._check(code)
+
+    def _n_kept(self) -> int:
+        """Give the tokens at the beginning that stay when the context is full: the system's message."""
+        loaded, messages = self._loaded, self._request.messages
+        words, n_max = loaded.vocabulary, loaded.context.n_tokens_max // 2
+        n_least = len(words.tokenize_prompt("")) if loaded.cache.tokens else 0
+        if not messages or messages[0].role != "system":
+            return n_least
+        probe = (messages[0], PromptMessage(role="user", content=""))
+        try:
+            text = loaded.template.render(defused(loaded, probe, self._images)).encode("utf-8", "replace")
+        except AppError:
+            return n_least
+        n_same = n_common_bytes(self._prompt, text)
+        tokens = words.tokenize_prompt(self._prompt[:n_same].decode("utf-8", "replace"))
+        n_kept = n_common(tokens, loaded.cache.tokens)
+        return n_kept if n_least <= n_kept <= n_max else n_least
 
     def _give(self, piece: bytes, now_s: float) -> None:
         text = self._stream.feed(piece)
@@ -170,11 +234,21 @@ class _Run:
             first_token_s=self._first_s - self.started if self._first_s else None,
             tokens_per_s=(n - 1) / seconds if n > 1 and seconds > 0 else None,
             finish=finish,
+            seed=self._seed,
+            n_shifted=self._figures.n_shifted,
+            n_drafted=self._figures.n_drafted,
+            n_accepted=self._figures.n_accepted,
+            from_snapshot=self._from_snapshot,
         )
 
 
 def generate(
-    loaded: LoadedModel, request: Generate, abort: AbortFlag, sink: Sink, payload: bytes = b""
+    loaded: LoadedModel,
+    request: Generate,
+    abort: AbortFlag,
+    sink: Sink,
+    surplus: Surplus,
+    payload: bytes = b"",
 ) -> Generation:
     """Continue a conversation; the engine's thread. `payload` holds the pixels of its images.
 
@@ -183,37 +257,45 @@ def generate(
         AppError: codes of `Generate`.
     """
     images = PromptImages(loaded.reader, loaded.vocabulary, request.images, payload)
-    run = _Run(loaded, request, abort, sink, images)
+    run = _Run(loaded, request, abort, sink, surplus, images)
     loaded.raise_if_changed()
-    sampler = make_sampler(request, loaded.vocabulary.n_tokens)
+    sampler: Sampler | GuidedSampler | None = None
     try:
+        sampler = _sampler(loaded, request, abort, surplus)
         run.evaluate(run.prepare())
         finish = run.generate(sampler)
     except (Cancelled, RenderStopped) as stopped:
         raise Cancelled(run.result("cancelled")) from stopped
     finally:
-        sampler.close()
+        if sampler is not None:
+            sampler.close()
         images.close()
     loaded.raise_if_changed()  # what came out of weights overwritten meanwhile is no answer
     return run.result(finish)
 
 
-def make_sampler(request: Generate, n_vocab: int) -> Sampler:
-    """Build the chain that a request asks for."""
-    sampler = Sampler()
-    n_wanted = 1 if request.temperature <= 0 else request.top_k
-    if request.repeat_penalty != 1.0:
-        sampler.add_repeat_penalty(n_vocab, request.repeat_penalty, n_wanted)
-    if request.temperature <= 0:
-        sampler.add_greedy()
+def _sampler(
+    loaded: LoadedModel, request: Generate, abort: AbortFlag, surplus: Surplus
+) -> Sampler | GuidedSampler:
+    """Make what picks the tokens.
+
+    Raises:
+        ModelError: `grammar.bad`, `schema.bad`.
+        Cancelled: the abort flag was set.
+    """
+    words = loaded.vocabulary
+    if request.json_schema is not None:
+        grammar = Grammar(schema_grammar(request.json_schema), words)
+    elif request.grammar.strip():
+        surplus.grammars.check(request.grammar, abort)
+        grammar = Grammar(request.grammar, words)
     else:
-        seed = request.seed
-        if seed is None:
-            seed = random.randrange(_SEED_RANGE)  # noqa: S311  # chooses words, guards nothing
-        sampler.add_random(
-            request.temperature, request.top_k, request.top_p, request.min_p, seed % _SEED_RANGE
-        )
-    return sampler
+        return make_sampler(request, words, loaded.context.n_tokens_max)
+    return GuidedSampler(make_sampler(request, words, loaded.context.n_tokens_max), grammar, words)
+
+
+def _is_guided(request: Generate) -> bool:
+    return request.json_schema is not None or bool(request.grammar.strip())
 
 
 def defused(
@@ -229,7 +311,7 @@ def _keep_first(loaded: LoadedModel, n_tokens: int) -> int:
     Recurrent models cannot drop a part, and a sliding window may have lost what the kept part needs.
     """
     context, cache, reader = loaded.context, loaded.cache, loaded.reader
-    position = reader.position(n_tokens) if reader is not None else n_tokens
+    position = loaded.position(n_tokens)
     whole = n_tokens > 0 and context.keep_first(position)
     window = loaded.model.n_swa
     if whole and window and context.first_position > max(0, position - window):

@@ -1,6 +1,8 @@
 """A GGUF model on llama.cpp, as the worker uses it."""
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 from app.core.errors import ModelError
 from app.protocol.engine import (
@@ -13,11 +15,16 @@ from app.protocol.engine import (
     MeasureSpeed,
     TokenCounts,
 )
+from app.worker.inference.adapters import Adapters
 from app.worker.inference.backend import AbortFlag
-from app.worker.inference.engine import LoadedModel
-from app.worker.inference.generation import defused, generate
+from app.worker.inference.conversation_state import ConversationState
+from app.worker.inference.draft_model import DraftModel, open_draft
+from app.worker.inference.engine import LoadedModel, stamp_of
+from app.worker.inference.generation import Surplus, defused, generate
+from app.worker.inference.grammar_check import GrammarCheck
 from app.worker.inference.native_model import ABORTED, DECODED
-from app.worker.inference.text_model import Sink
+from app.worker.inference.speculation import BatchCost
+from app.worker.inference.text_model import Sink, Surroundings
 from app.worker.inference.vision import PromptImages
 from app.worker.runtime import Cancelled
 
@@ -25,9 +32,9 @@ from app.worker.runtime import Cancelled
 class LlamaTextModel:
     """A loaded GGUF model (text_model.TextModel)."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, surplus: Surplus, adapters: Adapters) -> None:
         """Take the loaded parts."""
-        self._loaded = loaded
+        self._loaded, self._surplus, self._adapters = loaded, surplus, adapters
 
     @property
     def options(self) -> LoadModel:
@@ -45,7 +52,7 @@ class LlamaTextModel:
 
     def generate(self, request: Generate, payload: bytes, abort: AbortFlag, sink: Sink) -> Generation:
         """Continue a conversation; raises as TextModel."""
-        return generate(self._loaded, request, abort, sink, payload)
+        return generate(self._loaded, request, abort, sink, self._surplus, payload)
 
     def count(self, request: CountTokens) -> TokenCounts:
         """Count tokens of texts, or of a rendered conversation."""
@@ -62,7 +69,8 @@ class LlamaTextModel:
         room = loaded.context.n_tokens_max - 1
         n_generated = min(request.n_generate, max(1, room // 2))
         n_prompt = max(1, min(request.n_prompt, room - n_generated))
-        self._empty()
+        self._surplus.state.save()
+        self._surplus.state.forget("")
         try:
             started = time.perf_counter()
             for at in range(0, n_prompt, loaded.n_batch):
@@ -102,7 +110,54 @@ class LlamaTextModel:
 
     def save_snapshot(self) -> None:
         """Keep the KV cache of the conversation that the context holds."""
+        self._surplus.state.save()
+
+    def forget(self, conversation: str) -> None:
+        """Drop a conversation from memory; any, where it is empty."""
+        self._surplus.state.forget(conversation)
 
     def close(self) -> None:
         """Free the native parts."""
+        if self._surplus.draft is not None:
+            self._surplus.draft.close()
+        self._adapters.close(self._loaded.context)
         self._loaded.close()
+
+
+def complete(loaded: LoadedModel, around: Surroundings) -> LlamaTextModel:
+    """Load what belongs to a loaded model: LoRA adapters and a draft model; it is closed where that fails.
+
+    Raises:
+        ModelError: `adapter.bad`, `draft.bad`, or a code of `app.core.gguf.read_head`.
+    """
+    options, adapters = loaded.options, Adapters()
+    try:
+        others = [*(adapter.path for adapter in options.loras), options.draft, options.projector]
+        for name in filter(None, others):
+            loaded.stamps[Path(name)] = stamp_of(Path(name))
+        adapters.load(loaded.model, loaded.context, loaded.info.architecture, options.loras)
+        draft = _draft(loaded, around)
+        surplus = Surplus(ConversationState(loaded), BatchCost(), GrammarCheck(Path(options.path)), draft)
+    except BaseException:
+        adapters.close(loaded.context)
+        loaded.close()
+        raise
+    return LlamaTextModel(loaded, surplus, adapters)
+
+
+def _draft(loaded: LoadedModel, around: Surroundings) -> DraftModel | None:
+    if not loaded.options.draft:
+        return None
+    path = Path(loaded.options.draft)
+    draft = open_draft(
+        path,
+        loaded.model,
+        loaded.context.n_tokens_max,
+        loaded.n_batch,
+        loaded.info.n_threads,
+        around.abort,
+    )
+    if draft is None:
+        note = f"“{path.name}” does not guess ahead: too little memory is free for it."
+        loaded.info = replace(loaded.info, notes=(*loaded.info.notes, note))
+    return draft

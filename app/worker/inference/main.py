@@ -6,19 +6,22 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
-from app.core.errors import ModelError
+from app.core.errors import ModelError, StorageError
 from app.protocol.engine import (
     CountTokens,
     EngineInfo,
     EngineProgress,
+    ForgetSnapshots,
     Generate,
     Generation,
     LoadModel,
     MeasuredSpeed,
     MeasureSpeed,
+    SaveSnapshot,
     TokenCounts,
     TokenGenerated,
     UnloadModel,
@@ -26,6 +29,7 @@ from app.protocol.engine import (
 from app.protocol.system import Empty
 from app.worker.inference.backend import AbortFlag, start_backend
 from app.worker.inference.opening import open_model
+from app.worker.inference.snapshots import forget_snapshots
 from app.worker.inference.template import Renderer, RenderStopped
 from app.worker.inference.text_model import Sink, Surroundings, TextModel
 from app.worker.runtime import Job, Worker
@@ -107,6 +111,26 @@ class InferenceService:
         with self._stoppable(job):
             return self._present(request.handle).measure(request, self._abort)
 
+    def save_snapshot(self, request: SaveSnapshot, _job: Job) -> Empty:
+        """Keep the KV cache of the conversation that a model holds."""
+        self._present(request.handle).save_snapshot()
+        return Empty()
+
+    def forget_snapshots(self, request: ForgetSnapshots, _job: Job) -> Empty:
+        """Delete a conversation's snapshots, on the disk and in memory."""
+        for model in self._models.values():
+            model.forget(request.conversation)
+        try:
+            forget_snapshots(Path(request.directory), request.conversation)
+        except OSError as error:
+            raise StorageError(
+                "snapshot.not_deleted",
+                f"What was kept of a conversation cannot be deleted: {error.strerror}.",
+                "Check that the data folder can be written to.",
+                {"errno": error.errno},
+            ) from error
+        return Empty()
+
     @contextlib.contextmanager
     def _stoppable(self, job: Job) -> Iterator[None]:
         """Let a cancel of this job abort what the engine evaluates meanwhile."""
@@ -165,6 +189,8 @@ def main(_argv: list[str]) -> int:
                 UnloadModel: service.unload,
                 Generate: service.generate,
                 MeasureSpeed: service.measure,
+                SaveSnapshot: service.save_snapshot,
+                ForgetSnapshots: service.forget_snapshots,
             },
             "tokens": {CountTokens: service.count_tokens},
         },

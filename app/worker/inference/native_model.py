@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.worker.inference.backend import AbortFlag, take_errors
 from app.worker.inference.native import lib
 
@@ -21,7 +23,15 @@ ALL_LAYERS = -1
 # Source: `enum ggml_type` in ggml.h.
 KV_NUMBERS = {"f16": 1, "q8_0": 8, "q4_0": 2}
 FLASH_NUMBERS = {"auto": -1, "off": 0, "on": 1}
+MAX_OUTPUTS = 16
+"""Tokens of one call whose logits are wanted: one, and those guessed ahead."""
+
 _SEQUENCE, _TO_THE_END = 0, -1
+
+
+def file_name(path: Path) -> bytes:
+    """Give a path as the engine takes it: UTF-8 on Windows, the system's bytes elsewhere."""
+    return str(path).encode() if sys.platform == "win32" else os.fsencode(path)
 
 
 class NativeModel:
@@ -58,9 +68,8 @@ class NativeModel:
         elif gpu_layers != ALL_LAYERS:
             parameters.n_gpu_layers = gpu_layers + 1  # the engine counts the output matrix as one
         parameters.progress_callback = lib.llama_progress_callback(lambda done, _data: on_progress(done))
-        name = str(path).encode() if sys.platform == "win32" else os.fsencode(path)
         take_errors()
-        self.pointer: Any = lib.llama_model_load_from_file(name, parameters)
+        self.pointer: Any = lib.llama_model_load_from_file(file_name(path), parameters)
         if not self.pointer:
             raise OSError("llama.cpp did not load the file")
         self.vocab: Any = lib.llama_model_get_vocab(self.pointer)
@@ -89,6 +98,15 @@ class NativeModel:
         return int(lib.llama_model_n_swa(self.pointer))
 
     @property
+    def can_forget(self) -> bool:
+        """Whether the last tokens can always be dropped again, as guesses that were wrong must be.
+
+        A recurrent state cannot go back, and a sliding window may have lost what stood before them.
+        """
+        keeps_state = lib.llama_model_is_recurrent(self.pointer) or lib.llama_model_is_hybrid(self.pointer)
+        return not keeps_state and not self.n_swa
+
+    @property
     def generates_text(self) -> bool:
         """Whether it continues text by itself (embedding models and encoder-decoders do not)."""
         return bool(lib.llama_model_has_decoder(self.pointer)) and not lib.llama_model_has_encoder(
@@ -102,6 +120,7 @@ class NativeContext:
     Attributes:
         n_tokens_max: tokens that fit.
         n_batch_max: tokens that can be evaluated at once.
+        n_outputs_max: tokens that `decode_all` takes.
     """
 
     def __init__(
@@ -133,9 +152,8 @@ class NativeContext:
         parameters.n_ctx = n_ctx
         parameters.n_batch = parameters.n_ubatch = n_batch
         parameters.n_threads = parameters.n_threads_batch = n_threads
-        parameters.n_outputs_max = (
-            1  # only the last token's logits are wanted: saves n_vocab floats a batch token
-        )
+        # Of a prompt only the last token's logits are wanted: saves n_vocab floats for the others.
+        parameters.n_outputs_max = min(MAX_OUTPUTS, n_batch)
         parameters.type_k = parameters.type_v = KV_NUMBERS[kv_type]
         parameters.flash_attn_type = FLASH_NUMBERS[flash_attention]
         parameters.abort_callback = abort.callback
@@ -147,6 +165,9 @@ class NativeContext:
         self._memory: Any = lib.llama_get_memory(self.pointer)
         self.n_tokens_max = int(lib.llama_n_ctx(self.pointer))
         self.n_batch_max = n_batch
+        self.n_outputs_max = min(MAX_OUTPUTS, n_batch)
+        self._n_vocab = int(lib.llama_vocab_n_tokens(model.vocab))
+        self._all_outputs = (ctypes.c_int8 * MAX_OUTPUTS)(*[1] * MAX_OUTPUTS)
         self._one = (ctypes.c_int32 * 1)()
         self._one_batch = lib.llama_batch(
             n_tokens=1, token=ctypes.cast(self._one, ctypes.POINTER(ctypes.c_int32))
@@ -179,6 +200,54 @@ class NativeContext:
         self._one[0] = token
         code: int = lib.llama_decode(self.pointer, self._one_batch)
         return code
+
+    def decode_all(self, tokens: Sequence[int]) -> int:
+        """Evaluate up to `n_outputs_max` tokens and keep the logits of each; code as `decode`."""
+        array = (ctypes.c_int32 * len(tokens))(*tokens)
+        batch = lib.llama_batch(
+            n_tokens=len(tokens),
+            token=ctypes.cast(array, ctypes.POINTER(ctypes.c_int32)),
+            logits=ctypes.cast(self._all_outputs, ctypes.POINTER(ctypes.c_int8)),
+        )
+        return int(lib.llama_decode(self.pointer, batch))
+
+    def logits(self, output: int = -1) -> "np.ndarray[Any, Any]":
+        """Give the logits behind an output of the last evaluation, (n_vocab,) float32; a view."""
+        pointer = lib.llama_get_logits_ith(self.pointer, output)
+        return np.ctypeslib.as_array(pointer, (self._n_vocab,))
+
+    def drop(self, first: int, n_tokens: int) -> None:
+        """Drop tokens and move what follows them to their place; only where `can_shift`."""
+        lib.llama_memory_seq_rm(self._memory, _SEQUENCE, first, first + n_tokens)
+        lib.llama_memory_seq_add(self._memory, _SEQUENCE, first + n_tokens, _TO_THE_END, -n_tokens)
+
+    @property
+    def can_shift(self) -> bool:
+        """Whether tokens can be moved to other positions."""
+        return bool(lib.llama_memory_can_shift(self._memory))
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes that `save_state` writes, about."""
+        return int(lib.llama_state_seq_get_size(self.pointer, _SEQUENCE))
+
+    def save_state(self, path: Path, tokens: Sequence[int]) -> int:
+        """Write the cache and its tokens to a file; give the bytes written, 0 where it failed."""
+        array = (ctypes.c_int32 * len(tokens))(*tokens)
+        return int(
+            lib.llama_state_seq_save_file(self.pointer, file_name(path), _SEQUENCE, array, len(tokens))
+        )
+
+    def load_state(self, path: Path, n_tokens: int) -> list[int]:
+        """Fill the empty cache from a file that `save_state` wrote; give its tokens, none if it failed.
+
+        Only for files whose content was checked: the engine trusts what it reads.
+        """
+        array, n_read = (ctypes.c_int32 * n_tokens)(), ctypes.c_size_t()
+        done = lib.llama_state_seq_load_file(
+            self.pointer, file_name(path), _SEQUENCE, array, n_tokens, ctypes.byref(n_read)
+        )
+        return array[: n_read.value] if done else []
 
     def keep_first(self, position: int) -> bool:
         """Drop everything from a position on; False where this model's cache cannot.

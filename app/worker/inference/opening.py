@@ -2,7 +2,7 @@
 
 from app.protocol.engine import LoadModel
 from app.worker.inference.engine import load_model
-from app.worker.inference.llama_text_model import LlamaTextModel
+from app.worker.inference.llama_text_model import complete
 from app.worker.inference.text_model import Surroundings, TextModel
 from app.worker.inference.vision import attach_reader, check_projector
 
@@ -18,4 +18,4 @@ def open_model(request: LoadModel, around: Surroundings) -> TextModel:
     loaded = load_model(request, around)
     if projector is not None:
         attach_reader(loaded, projector, around)
-    return LlamaTextModel(loaded)
+    return complete(loaded, around)

@@ -9,7 +9,6 @@ It reads requests `template.render` from stdin (`payload`: JSON of the arguments
 `template.rendered` (`payload`: the text) or `template.failed`. The end of stdin ends it.
 """
 
-import contextlib
 import faulthandler
 import json
 import os
@@ -25,6 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from app.core.frozen import code_places
 from app.protocol.envelope import Message, encode, read_message
 from app.worker import sandbox
+from app.worker.limits import limit_growth
 
 MAX_OUTPUT_CHARS = 16 * 1024 * 1024
 MAX_GROWTH_BYTES = 384 * 1024 * 1024
@@ -39,7 +39,7 @@ def main(_argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl+C is for whoever started us
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _limit_resources()
+    limit_growth(MAX_GROWTH_BYTES)
     render("{{ messages }}", [], "2000-01-01", "", "")  # imports what rendering imports late
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
         sandbox.confine(sandbox.Rights(readable=(sys.prefix, sys.base_prefix, *code_places()), threads=True))
@@ -50,22 +50,6 @@ def main(_argv: list[str]) -> int:
             output.write(encode(reply))
             output.flush()
     return 0
-
-
-def _limit_resources() -> None:
-    """Keep a hostile template from taking the machine's memory or writing core files (not on Windows)."""
-    if sys.platform == "win32":
-        return
-    import resource  # POSIX only
-
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-            present = int(file.read().split()[0]) * resource.getpagesize()
-        limit = present + MAX_GROWTH_BYTES
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def rendered(message: Message) -> Message:

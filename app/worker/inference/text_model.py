@@ -91,5 +91,8 @@ class TextModel(Protocol):
     def save_snapshot(self) -> None:
         """Keep the KV cache of the conversation that it holds, where that is wanted and worth it."""
 
+    def forget(self, conversation: str) -> None:
+        """Drop a conversation from memory, so that it is not written any more; any, where it is empty."""
+
     def close(self) -> None:
         """Free it; the vocabulary's lock is held."""

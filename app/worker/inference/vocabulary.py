@@ -17,14 +17,16 @@ class Vocabulary:
     """The model's tokenizer. Reading methods may be called from any thread while the model is loaded.
 
     Attributes:
+        pointer: `llama_vocab *`.
         n_tokens: size of the vocabulary.
         bos_text: text of the token that begins a text; empty where there is none.
         eos_text: text of the token that ends one.
+        end_tokens: those that usually end an answer.
     """
 
     def __init__(self, model: NativeModel) -> None:
         """Read what is asked for often; takes tens of milliseconds for a large vocabulary."""
-        self._vocab = model.vocab
+        self.pointer = self._vocab = model.vocab
         self.n_tokens = int(lib.llama_vocab_n_tokens(self._vocab))
         self._bos = int(lib.llama_vocab_bos(self._vocab))
         self._adds_bos = bool(lib.llama_vocab_get_add_bos(self._vocab)) and self._bos >= 0
@@ -34,6 +36,8 @@ class Vocabulary:
         self._buffer_lock = threading.Lock()
         self.bos_text = self._text_of(self._bos)
         self.eos_text = self._text_of(int(lib.llama_vocab_eos(self._vocab)))
+        endings = (int(lib.llama_vocab_eot(self._vocab)), int(lib.llama_vocab_eos(self._vocab)))
+        self.end_tokens = [n for n in endings if n >= 0 and lib.llama_vocab_is_eog(self._vocab, n)]
         self._controls = self._control_pattern()
 
     def _text_of(self, token: int) -> str:

@@ -11,7 +11,7 @@ from app.core.errors import ModelError
 from app.protocol.engine import Generate, Generation, LoadModel, PromptMessage, PromptProgress
 from app.worker.inference.backend import AbortFlag
 from app.worker.inference.engine import LoadedModel, load_model
-from app.worker.inference.generation import generate
+from app.worker.inference.llama_text_model import LlamaTextModel, complete
 from app.worker.inference.sampler import Sampler
 from app.worker.inference.template import Renderer
 from app.worker.inference.text_model import Sink, Surroundings
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("backend")
 class Answerer:
     """A loaded model and what its generations reported."""
 
+    model: LlamaTextModel
     loaded: LoadedModel
     abort: AbortFlag
     progress: list[PromptProgress] = field(default_factory=list)
@@ -41,7 +42,7 @@ class Answerer:
         )
         request = Generate(messages=turns, **{"max_tokens": 16, **options})  # type: ignore[arg-type]
         self.abort.clear()
-        return generate(self.loaded, request, self.abort, Sink(self._note, self.texts.append))
+        return self.model.generate(request, b"", self.abort, Sink(self._note, self.texts.append))
 
     def _note(self, body: PromptProgress) -> None:
         self.progress.append(body)
@@ -50,20 +51,19 @@ class Answerer:
 
 @pytest.fixture
 def start(tmp_path: Path, abort: AbortFlag, renderer: Renderer) -> Iterator[Callable[[TinyModel], Answerer]]:
-    opened: list[LoadedModel] = []
+    opened: list[LlamaTextModel] = []
 
-    def build(model: TinyModel) -> Answerer:
+    def build(model: TinyModel, **options: object) -> Answerer:
         path = model.write(tmp_path / f"{len(opened)}.gguf")
-        loaded = load_model(
-            LoadModel(path=str(path), n_threads=1),
-            Surroundings(abort, renderer, threading.Lock(), lambda _done, _note: None, lambda: False),
-        )
-        opened.append(loaded)
-        return Answerer(loaded, abort)
+        around = Surroundings(abort, renderer, threading.Lock(), lambda _done, _note: None, lambda: False)
+        request = LoadModel(path=str(path), n_threads=1, **options)  # type: ignore[arg-type]
+        loaded = load_model(request, around)
+        opened.append(complete(loaded, around))
+        return Answerer(opened[-1], loaded, abort)
 
     yield build
-    for loaded in opened:
-        loaded.close()
+    for model in opened:
+        model.close()
 
 
 @pytest.fixture(params=["llama", "mamba", "spm"])
@@ -158,7 +158,7 @@ def test_too_long_prompt_is_refused_with_numbers(answer: Answerer) -> None:
 
 def test_answer_ends_with_the_context(llama: Answerer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llama.loaded.vocabulary, "piece", lambda _token: (b"x", b"x"))  # nothing else ends it
-    result = llama("x" * 450, max_tokens=1000)
+    result = llama("x" * 450, max_tokens=1000, shift_context=False)
     assert result.finish == "context"
     assert result.prompt_tokens + result.completion_tokens == 512 + 1  # the last one needs no place
     assert len(llama.loaded.cache.tokens) == 512
@@ -221,14 +221,14 @@ def test_short_cut_of_the_penalty_changes_no_result(
         ).text
 
     short = draw()
-    real = Sampler.add_repeat_penalty
-    monkeypatch.setattr(Sampler, "add_repeat_penalty", lambda self, n, penalty, _k: real(self, n, penalty, 0))
+    real = Sampler.add_penalties
+    monkeypatch.setattr(Sampler, "add_penalties", lambda self, *wanted: real(self, *wanted[:-1], 0))
     assert draw() == short
 
 
 def test_tokens_come_together_while_they_are_fast(llama: Answerer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llama.loaded.vocabulary, "piece", lambda _token: (b"x", b"x"))
-    now = iter(i * 0.006 for i in range(10_000))
+    now = iter(i * 0.002 for i in range(10_000))  # asked three times a token
     monkeypatch.setattr("app.worker.inference.generation.time.perf_counter", lambda: next(now))
     llama("x", max_tokens=20)
     assert llama.texts[0] == "x"  # the first at once
