@@ -16,7 +16,7 @@ from app.worker.inference.cores import generation_threads
 from app.worker.inference.memory import MemoryPlan, available_memory, plan_memory
 from app.worker.inference.native_model import NativeContext, NativeModel
 from app.worker.inference.prompt_cache import PromptCache
-from app.worker.inference.template import ChatTemplate, Renderer, fallback_template
+from app.worker.inference.template import ChatTemplate, Renderer, template_for
 from app.worker.inference.text_model import Surroundings
 from app.worker.inference.vocabulary import Vocabulary
 from app.worker.inference.warming import read_ahead
@@ -165,7 +165,7 @@ def _load(
         model=model,
         context=context,
         vocabulary=vocabulary,
-        template=_chat_template(head, vocabulary, around.renderer),
+        template=_chat_template(options, head, vocabulary, around.renderer),
         cache=PromptCache(),
         n_batch=n_batch,
         info=_info(options, head, model, context, n_threads),
@@ -215,12 +215,10 @@ def _info(
     )
 
 
-def _chat_template(head: GgufHead, vocabulary: Vocabulary, renderer: Renderer) -> ChatTemplate:
-    if head.chat_template is not None:
-        source, stop = head.chat_template, tuple[str, ...]()
-    else:
-        knows_chatml = vocabulary.has("<|im_start|>") and vocabulary.has("<|im_end|>")
-        source, stop = fallback_template(knows_chatml)
+def _chat_template(
+    options: LoadModel, head: GgufHead, vocabulary: Vocabulary, renderer: Renderer
+) -> ChatTemplate:
+    source, stop = template_for(options, head, vocabulary.has)
     return ChatTemplate(source, vocabulary.bos_text, vocabulary.eos_text, renderer, stop)
 
 

@@ -19,6 +19,7 @@ from app.protocol.engine import (
     LoadModel,
     MeasuredSpeed,
     MeasureSpeed,
+    RenderPrompt,
     TokenCounts,
     TokenGenerated,
     UnloadModel,
@@ -26,6 +27,7 @@ from app.protocol.engine import (
 from app.protocol.system import Empty
 from app.worker.inference.backend import AbortFlag, start_backend
 from app.worker.inference.opening import open_model
+from app.worker.inference.preview import PromptPreview
 from app.worker.inference.template import Renderer, RenderStopped
 from app.worker.inference.text_model import Sink, Surroundings, TextModel
 from app.worker.runtime import Job, Worker
@@ -156,7 +158,7 @@ def main(_argv: list[str]) -> int:
     """Serve until stdin ends; the exit code."""
     lower_priority()
     start_backend()
-    service = InferenceService()
+    service, preview = InferenceService(), PromptPreview()
     worker = Worker(
         "inference",
         {
@@ -167,9 +169,11 @@ def main(_argv: list[str]) -> int:
                 MeasureSpeed: service.measure,
             },
             "tokens": {CountTokens: service.count_tokens},
+            "preview": {RenderPrompt: preview.render},
         },
     )
     worker.at_exit(service.close)
+    worker.at_exit(preview.close)
     return worker.run()
 
 
