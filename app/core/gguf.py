@@ -12,7 +12,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -115,9 +115,14 @@ class Tensor:
 
 @dataclass(frozen=True)
 class SkippedArray:
-    """A long array of the metadata that was checked but not kept."""
+    """A long array of the metadata that was checked but not kept.
+
+    Attributes:
+        at: where its first item stands in the file.
+    """
 
     n_items: int
+    at: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -281,11 +286,12 @@ class _Reader:
         if n_items <= KEPT_ARRAY_ITEMS:
             read: Callable[[int], Any] = self._value
             return [read(kind) for _ in range(n_items)]
+        at = self._at
         if kind == _STRING:
             self._skip_strings(n_items)
         else:
             self._skip(n_items * _SCALARS[kind].size)
-        return SkippedArray(n_items)
+        return SkippedArray(n_items, at)
 
     def _skip_strings(self, n_items: int) -> None:
         """Walk over a vocabulary; inlined, because it holds hundreds of thousands of strings."""

@@ -22,7 +22,7 @@ from app.worker.inference.measuring import MemoryMeter
 from app.worker.inference.memory import plan_memory, room_for, too_large
 from app.worker.inference.native_model import DECODED, KV_NUMBERS, NativeContext, NativeModel
 from app.worker.inference.prompt_cache import PromptCache
-from app.worker.inference.template import ChatTemplate, Renderer, fallback_template
+from app.worker.inference.template import ChatTemplate, Renderer, template_for
 from app.worker.inference.text_model import Surroundings
 from app.worker.inference.vocabulary import Vocabulary
 from app.worker.inference.warming import read_ahead
@@ -262,7 +262,7 @@ class _Loading:
             model=opened.model,
             context=opened.context,
             vocabulary=opened.vocabulary,
-            template=_chat_template(self._head, opened.vocabulary, self._around.renderer),
+            template=_chat_template(self._options, self._head, opened.vocabulary, self._around.renderer),
             cache=PromptCache(),
             n_batch=opened.placement.n_batch,
             info=self._info(opened, gpus, meter),
@@ -310,12 +310,10 @@ def _flash_note(options: LoadModel) -> str:
     return ""
 
 
-def _chat_template(head: GgufHead, vocabulary: Vocabulary, renderer: Renderer) -> ChatTemplate:
-    if head.chat_template is not None:
-        source, stop = head.chat_template, tuple[str, ...]()
-    else:
-        knows_chatml = vocabulary.has("<|im_start|>") and vocabulary.has("<|im_end|>")
-        source, stop = fallback_template(knows_chatml)
+def _chat_template(
+    options: LoadModel, head: GgufHead, vocabulary: Vocabulary, renderer: Renderer
+) -> ChatTemplate:
+    source, stop = template_for(options, head, vocabulary.has)
     return ChatTemplate(source, vocabulary.bos_text, vocabulary.eos_text, renderer, stop)
 
 

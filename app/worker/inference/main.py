@@ -21,6 +21,7 @@ from app.protocol.engine import (
     LoadModel,
     MeasuredSpeed,
     MeasureSpeed,
+    RenderPrompt,
     SaveSnapshot,
     TokenCounts,
     TokenGenerated,
@@ -29,6 +30,7 @@ from app.protocol.engine import (
 from app.protocol.system import Empty
 from app.worker.inference.backend import AbortFlag, start_backend
 from app.worker.inference.opening import open_model
+from app.worker.inference.preview import PromptPreview
 from app.worker.inference.snapshots import forget_snapshots
 from app.worker.inference.template import Renderer, RenderStopped
 from app.worker.inference.text_model import Sink, Surroundings, TextModel
@@ -180,7 +182,7 @@ def main(_argv: list[str]) -> int:
     """Serve until stdin ends; the exit code."""
     lower_priority()
     start_backend()
-    service = InferenceService()
+    service, preview = InferenceService(), PromptPreview()
     worker = Worker(
         "inference",
         {
@@ -193,9 +195,11 @@ def main(_argv: list[str]) -> int:
                 ForgetSnapshots: service.forget_snapshots,
             },
             "tokens": {CountTokens: service.count_tokens},
+            "preview": {RenderPrompt: preview.render},
         },
     )
     worker.at_exit(service.close)
+    worker.at_exit(preview.close)
     return worker.run()
 
 

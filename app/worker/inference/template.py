@@ -4,45 +4,46 @@ import contextlib
 import json
 import subprocess
 import threading
+import time
 import typing
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import BinaryIO
 
 from app.core.errors import ModelError, UsageError
+from app.core.gguf import GgufHead
 from app.core.processes import worker_command, worker_environment
-from app.protocol.engine import PromptMessage
+from app.core.prompt_formats import PLAIN, find_format, format_for
+from app.core.prompt_marks import defused, marks_pattern
+from app.protocol.engine import LoadModel, PromptMessage, RenderPrompt
 from app.protocol.envelope import Message, ProtocolError, encode, read_message
 
 DEADLINE_S = 2.0
 _GRACE_S = 1.0
+_START_S = 30.0  # on a busy machine; rendering itself is not measured from here
 _KEPT_PROMPTS = 8
-_OVER_LIMIT = ("deadline", "limit")
-
-# For files without a template. The first is the most widely trained form and needs its two tokens in the
-# vocabulary; the second is plain text for models that know no turns at all.
-CHATML = (
-    "{% for message in messages %}"
-    "<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
-    "{% endfor %}"
-    "{{ '<|im_start|>assistant\n' }}"
-)
-PLAIN = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% if message.role == 'system' %}{{ message.content }}\n\n"
-    "{% else %}### {{ message.role | capitalize }}:\n{{ message.content }}\n\n{% endif %}"
-    "{% endfor %}{{ '### Assistant:\n' }}"
-)
-PLAIN_STOP = ("\n### User:",)
+OVER_LIMIT = ("deadline", "limit")
 
 
 class RenderStopped(Exception):  # noqa: N818  # an outcome, not a fault
     """A rendering was ended by `Renderer.stop`."""
 
 
-class _RenderError(Exception):
-    """The template gave no prompt; the first argument is `refused`, `broken`, `limit` or `deadline`."""
+class RenderError(Exception):
+    """The template gave no prompt.
+
+    Attributes:
+        kind: `syntax` (not a template at all), `refused` (by itself), `broken`, `empty`, `limit` (memory,
+            length, nesting) or `deadline`.
+        line: of the template, from 1; 0 where it is not known.
+        words: what is wrong, in Jinja's or the template's own words; may be empty.
+    """
+
+    def __init__(self, kind: str, line: int = 0, words: str = "") -> None:
+        """Keep the parts."""
+        super().__init__(kind)
+        self.kind, self.line, self.words = kind, line, words
 
 
 class Renderer:
@@ -52,6 +53,7 @@ class Renderer:
         """Start nothing yet."""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._greeted = False
         self._stopped = False
 
     def start(self) -> None:
@@ -60,24 +62,29 @@ class Renderer:
             self._running()
 
     def render(self, arguments: dict[str, object]) -> str:
-        """Render; raises `_RenderError`, or RenderStopped where `stop` was called meanwhile."""
+        """Render; raises RenderError, or RenderStopped where `stop` was called meanwhile."""
         with self._lock:
             self._stopped = False
             process = self._running()
-            guard = threading.Timer(DEADLINE_S + _GRACE_S, process.kill)
-            guard.start()
-            try:
+            if not self._greeted:  # it starts up: that is not the template's time
+                with _killed_after(process, _START_S):
+                    self._greeted = _read(process) is not None
+            started_s = time.monotonic()
+            with _killed_after(process, DEADLINE_S + _GRACE_S):
                 reply = _exchange(process, arguments)
-            finally:
-                guard.cancel()
-                guard.join()
-            if reply is None:
+            if (
+                reply is None
+            ):  # not told by the exit code: looking at what runs can crash the process at its end
+                in_time = time.monotonic() - started_s < DEADLINE_S
                 self._reap()
                 if self._stopped:
                     raise RenderStopped
-                raise _RenderError("deadline")
+                raise RenderError("limit" if in_time else "deadline")
         if reply.type != "template.rendered":
-            raise _RenderError(str(reply.body.get("kind", "broken")))
+            body = reply.body
+            raise RenderError(
+                str(body.get("kind", "broken")), int(body.get("line", 0)), str(body.get("words", ""))
+            )
         return reply.payload.decode("utf-8")
 
     def stop(self) -> None:
@@ -96,6 +103,7 @@ class Renderer:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._reap()
+        self._greeted = False
         self._process = subprocess.Popen(
             worker_command("template"),
             stdin=subprocess.PIPE,
@@ -117,14 +125,35 @@ class Renderer:
                     pipe.close()
 
 
+@contextlib.contextmanager
+def _killed_after(process: subprocess.Popen[bytes], limit_s: float) -> Iterator[None]:
+    """Kill a process that takes longer than it may."""
+    guard = threading.Timer(limit_s, process.kill)
+    guard.start()
+    try:
+        yield
+    finally:
+        guard.cancel()
+        guard.join()
+
+
 def _exchange(process: subprocess.Popen[bytes], arguments: dict[str, object]) -> Message | None:
     """Send a request and read its reply; None where the process ended instead."""
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
     payload = json.dumps(arguments).encode("ascii")
     request = Message("template.render", {"deadline_s": DEADLINE_S}, payload=payload)
     try:
         process.stdin.write(encode(request))
         process.stdin.flush()
+    except OSError:
+        return None
+    return _read(process)
+
+
+def _read(process: subprocess.Popen[bytes]) -> Message | None:
+    """Read a message; None where the process ended instead."""
+    assert process.stdout is not None
+    try:
         return read_message(typing.cast(BinaryIO, process.stdout))
     except (OSError, ProtocolError):
         return None
@@ -143,6 +172,7 @@ class ChatTemplate:
         """Take the template's source and the texts of the model's beginning and ending tokens."""
         self._source, self._bos_token, self._eos_token = source, bos_token, eos_token
         self._renderer = renderer
+        self._marks = marks_pattern(source, (bos_token, eos_token))
         self._prompts: OrderedDict[tuple[PromptMessage, ...], str] = OrderedDict()
         self.stop = stop
 
@@ -150,14 +180,28 @@ class ChatTemplate:
         """Give the prompt: the whole conversation up to where the assistant's turn begins.
 
         A template that refuses a system message, drops it, or wants turns to alternate gets the conversation
-        with the system's words in the first user message and neighbours of one role joined.
+        with the system's words in the first user message and neighbours of one role joined. Marks that would
+        end a turn are broken where they stand in a message.
 
         Raises:
             UsageError: `prompt.empty`.
             ModelError: `prompt.template_failed`.
             RenderStopped: see `Renderer.stop`.
         """
-        key = tuple(messages)
+        try:
+            return self.try_render(messages)
+        except RenderError as error:
+            raise _template_failed(error) from error
+
+    def try_render(self, messages: Sequence[PromptMessage]) -> str:
+        """Give the prompt as `render`, or what exactly is wrong; for whoever writes the template.
+
+        Raises:
+            UsageError: `prompt.empty`.
+            RenderError: the template gave none.
+            RenderStopped: see `Renderer.stop`.
+        """
+        key = tuple(self._defused(message) for message in messages)
         if not any(message.content.strip() for message in key):
             raise UsageError("prompt.empty", "There is nothing to answer.", "Write a question first.")
         if key in self._prompts:
@@ -169,20 +213,20 @@ class ChatTemplate:
             self._prompts.popitem(last=False)
         return prompt
 
+    def _defused(self, message: PromptMessage) -> PromptMessage:
+        return PromptMessage(role=message.role, content=defused(message.content, self._marks))
+
     def _rendered(self, messages: tuple[PromptMessage, ...]) -> str:
         try:
             prompt = self._render_as_is(messages)
             if prompt.strip() and _holds_system(prompt, messages):
                 return prompt
-        except _RenderError as error:
-            if error.args[0] in _OVER_LIMIT:
-                raise _template_failed(error.args[0]) from error
-        try:
-            prompt = self._render_as_is(folded(messages))
-        except _RenderError as error:
-            raise _template_failed(error.args[0]) from error
+        except RenderError as error:
+            if error.kind in (*OVER_LIMIT, "syntax"):
+                raise
+        prompt = self._render_as_is(folded(messages))
         if not prompt.strip():
-            raise _template_failed("empty")
+            raise RenderError("empty")
         return prompt
 
     def _render_as_is(self, messages: Sequence[PromptMessage]) -> str:
@@ -214,20 +258,46 @@ def _holds_system(prompt: str, messages: Sequence[PromptMessage]) -> bool:
     return all(message.content.strip() in prompt for message in messages if message.role == "system")
 
 
-def _template_failed(kind: str) -> ModelError:
+def _template_failed(error: RenderError) -> ModelError:
     return ModelError(
         "prompt.template_failed",
-        "The chat template in the model file "
+        "The model's chat template "
         + (
             "takes too much time or memory."
-            if kind in _OVER_LIMIT
+            if error.kind in OVER_LIMIT
             else "does not work with this conversation."
         ),
-        "Choose another model, or another file of this one.",
-        {"kind": kind},
+        "Choose a prompt format in the model's settings, or another model.",
+        {"kind": error.kind, "line": error.line},
     )
 
 
-def fallback_template(knows_chatml: bool) -> tuple[str, tuple[str, ...]]:
-    """Give the template and its stop strings for a file that brings none."""
-    return (CHATML, ()) if knows_chatml else (PLAIN, PLAIN_STOP)
+def template_for(
+    options: LoadModel | RenderPrompt, head: GgufHead | None, knows: Callable[[str], bool]
+) -> tuple[str, tuple[str, ...]]:
+    """Choose template and stop strings: the user's own, the named format, the file's, or one that fits.
+
+    Args:
+        options: what was asked for.
+        head: of the model file; None where there is none.
+        knows: whether a text is one token of the vocabulary.
+
+    Raises:
+        UsageError: `prompt.unknown_format`.
+    """
+    if options.template.strip():
+        return options.template, ()
+    if options.prompt_format:
+        chosen = find_format(options.prompt_format)
+    elif head is not None and head.chat_template is not None:
+        return head.chat_template, ()
+    elif head is not None:
+        chosen = format_for(head.architecture, _names_of(head), knows)
+    else:
+        chosen = PLAIN
+    return chosen.template, chosen.stop
+
+
+def _names_of(head: GgufHead) -> str:
+    inside = head.metadata.get("general.name")
+    return f"{head.path.stem} {inside if isinstance(inside, str) else ''}"

@@ -5,8 +5,9 @@ memory. So templates are rendered here, apart from the engine: each rendering ha
 that needs no interpreter lock (`faulthandler`), and the process has a memory limit and no rights where the
 system allows. Running over either ends this process alone; the inference worker starts another.
 
-It reads requests `template.render` from stdin (`payload`: JSON of the arguments) and answers each with
-`template.rendered` (`payload`: the text) or `template.failed`. The end of stdin ends it.
+It says `template.ready` when it can begin, reads requests `template.render` from stdin (`payload`: JSON of
+the arguments) and answers each with `template.rendered` (`payload`: the text) or `template.failed` (`kind`,
+`line`, `words`). The deadline counts from there: compiling is part of it. The end of stdin ends it.
 """
 
 import faulthandler
@@ -18,7 +19,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from jinja2 import Template, TemplateError
+from jinja2 import DictLoader, Template, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
+from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.core.frozen import code_places
@@ -28,6 +30,10 @@ from app.worker.limits import limit_growth
 
 MAX_OUTPUT_CHARS = 16 * 1024 * 1024
 MAX_GROWTH_BYTES = 384 * 1024 * 1024
+MAX_WORDS_CHARS = 200
+# Whose text is written for the author of a template; that of other errors speaks of Python.
+_READABLE = (TemplateSyntaxError, UndefinedError, SecurityError)
+_TEMPLATE_FILE = "<template>"  # Source: jinja2/environment.py, from_string
 
 
 class _OutputTooLongError(Exception):
@@ -43,6 +49,8 @@ def main(_argv: list[str]) -> int:
     render("{{ messages }}", [], "2000-01-01", "", "")  # imports what rendering imports late
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
         sandbox.confine(sandbox.Rights(readable=(sys.prefix, sys.base_prefix, *code_places()), threads=True))
+        output.write(encode(Message("template.ready")))
+        output.flush()
         while (message := read_message(sys.stdin.buffer)) is not None:
             faulthandler.dump_traceback_later(float(message.body["deadline_s"]), exit=True, file=nowhere)
             reply = rendered(message)
@@ -57,13 +65,38 @@ def rendered(message: Message) -> Message:
     try:
         text = render(**json.loads(message.payload))
         return Message("template.rendered", payload=text.encode("utf-8", "replace"))
-    except TemplateError as error:
-        kind = "refused" if isinstance(error, TemplateRefusedError) else "broken"
-        return Message("template.failed", {"kind": kind, "error": type(error).__name__})
+    except TemplateRefusedError as error:
+        return _failed("refused", error, str(error))
+    except TemplateSyntaxError as error:
+        return _failed("syntax", error, error.message or "", error.lineno)
+    except TemplateNotFound as error:
+        return _failed("broken", error, "a chat template cannot use other files")
     except (_OutputTooLongError, MemoryError, RecursionError, OverflowError) as error:
-        return Message("template.failed", {"kind": "limit", "error": type(error).__name__})
+        return _failed("limit", error)
     except Exception as error:  # the border to foreign code: a template can raise anything Python can
-        return Message("template.failed", {"kind": "broken", "error": type(error).__name__})
+        return _failed("broken", error, str(error) if isinstance(error, _READABLE) else "")
+
+
+def _failed(kind: str, error: Exception, words: str = "", line: int = 0) -> Message:
+    """Tell a failure; its words are cut and on one line, whatever the template put into them."""
+    readable = "".join(char if char.isprintable() else " " for char in words[: 4 * MAX_WORDS_CHARS])
+    body = {
+        "kind": kind,
+        "error": type(error).__name__,
+        "line": line or _line_of(error),
+        "words": " ".join(readable.split())[:MAX_WORDS_CHARS],
+    }
+    return Message("template.failed", body)
+
+
+def _line_of(error: Exception) -> int:
+    """Give the innermost line of the template that an error came from; 0 where none is known."""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _TEMPLATE_FILE:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
 
 
 def render(source: str, messages: list[dict[str, str]], day: str, bos_token: str, eos_token: str) -> str:
@@ -108,7 +141,7 @@ class TemplateRefusedError(TemplateError):
 @lru_cache(maxsize=4)
 def _compiled(source: str, day: str) -> Template:
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"], loader=DictLoader({})
     )
     today = datetime.fromisoformat(day)
     environment.filters["tojson"] = _to_json

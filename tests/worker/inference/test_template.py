@@ -2,23 +2,26 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from app.core.errors import ModelError, UsageError
-from app.protocol.engine import PromptMessage
+from app.core.gguf import GgufHead
+from app.core.prompt_formats import PLAIN, find_format
+from app.protocol.engine import LoadModel, PromptMessage
 from app.worker.inference import template as template_module
 from app.worker.inference.template import (
-    CHATML,
-    PLAIN,
     ChatTemplate,
     Renderer,
+    RenderError,
     RenderStopped,
-    fallback_template,
     folded,
+    template_for,
 )
+from scripts.faults.hostile_templates import HOSTILE
 
 pytestmark = pytest.mark.slow  # real processes, one after the other
 
@@ -29,6 +32,7 @@ def conversation(*turns: str) -> tuple[PromptMessage, ...]:
     return tuple(PromptMessage(role=role, content=content) for role, content in pairs)
 
 
+CHATML = find_format("chatml").template
 TALK = conversation("system: Be brief.", "user: Hi", "assistant: Hello", "user: Bye")
 
 
@@ -36,22 +40,47 @@ def chat(source: str, renderer: Renderer) -> ChatTemplate:
     return ChatTemplate(source, "<s>", "</s>", renderer)
 
 
-def test_chatml(renderer: Renderer) -> None:
-    assert chat(CHATML, renderer).render(TALK) == (
-        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
-        "<|im_start|>assistant\nHello<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n"
-    )
+def head(name: str = "m.gguf", **metadata: object) -> GgufHead:
+    values = {"general.architecture": "llama"} | {key.replace("__", "."): v for key, v in metadata.items()}
+    return GgufHead(Path(name), 3, values, (), 0, 0)
 
 
-def test_plain_text_for_models_without_turns(renderer: Renderer) -> None:
-    assert chat(PLAIN, renderer).render(TALK) == (
-        "<s>Be brief.\n\n### User:\nHi\n\n### Assistant:\nHello\n\n### User:\nBye\n\n### Assistant:\n"
-    )
+def knowing(*tokens: str) -> Callable[[str], bool]:
+    return set(tokens).__contains__
 
 
-def test_fallback_follows_the_vocabulary() -> None:
-    assert fallback_template(True) == (CHATML, ())
-    assert fallback_template(False) == (PLAIN, ("\n### User:",))
+OWN = head(tokenizer__chat_template="own")
+
+
+@pytest.mark.parametrize(
+    ("options", "source", "stop"),
+    [
+        (LoadModel(path=""), "own", ()),
+        (LoadModel(path="", prompt_format="vicuna"), find_format("vicuna").template, ("USER:", "</s>")),
+        (LoadModel(path="", prompt_format="vicuna", template="mine"), "mine", ()),
+        (LoadModel(path="", template="  \n"), "own", ()),
+    ],
+)
+def test_what_the_user_sets_counts_before_the_file(
+    options: LoadModel, source: str, stop: tuple[str, ...]
+) -> None:
+    assert template_for(options, OWN, knowing()) == (source, stop)
+
+
+def test_a_file_without_template_gets_a_format() -> None:
+    plain = LoadModel(path="")
+    assert template_for(plain, head(), knowing("<|im_start|>", "<|im_end|>"))[0] == CHATML
+    assert template_for(plain, head(), knowing()) == (PLAIN.template, ("\n### User:",))
+    assert template_for(plain, head("vicuna-7b.gguf"), knowing())[0] == find_format("vicuna").template
+    named = head("model.gguf", general__name="Zephyr 7B")
+    assert template_for(plain, named, knowing())[0] == find_format("zephyr").template
+    assert template_for(plain, None, knowing())[0] == PLAIN.template
+
+
+def test_an_unknown_format_is_told() -> None:
+    with pytest.raises(UsageError) as caught:
+        template_for(LoadModel(path="", prompt_format="no such"), OWN, knowing())
+    assert caught.value.code == "prompt.unknown_format"
 
 
 NO_SYSTEM = (
@@ -79,7 +108,7 @@ def test_system_message_that_the_template_drops_is_folded(renderer: Renderer) ->
 
 
 def test_follow_up_begins_with_the_earlier_prompt(renderer: Renderer) -> None:
-    for source in (CHATML, PLAIN, NO_SYSTEM):
+    for source in (CHATML, PLAIN.template, NO_SYSTEM):
         template = chat(source, renderer)
         first = template.render(TALK)
         longer = template.render((*TALK, *conversation("assistant: Goodbye", "user: Wait")))
@@ -123,78 +152,56 @@ def test_empty_conversation(messages: tuple[PromptMessage, ...], renderer: Rende
     assert caught.value.code == "prompt.empty"
 
 
-HOSTILE = {
-    "nested loops": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-    "huge range": "{% for a in range(10**9) %}{% endfor %}",
-    "huge string": "{{ 'a' * 3000000000 }}",
-    "endless output": "{% for a in range(99999) %}{{ 'x' * 99999 }}{% endfor %}",
-    "doubling": (
-        "{% set ns = namespace(x='xxxx') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}"
-    ),
-    "huge power": "{{ 9 ** (9 ** 9) }}",
-    "padding": "{{ 'x' | center(9000000000) }}",
-    "format width": "{{ '%9000000000d' | format(1) }}",
-    "replace": "{{ ('a' * 99999).replace('', 'b' * 99999) | length }}",
-    "list": "{% set l = [0] * 9000000000 %}",
-    "recursion": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-    "deep nesting": "{% if true %}" * 5000,
-    "deep expression": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
-    "class walk": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-    "globals": "{{ lipsum.__globals__['os'].system('touch CANARY') }}",
-    "cycler": "{{ cycler.__init__.__globals__.os.popen('touch CANARY') }}",
-    "self": "{{ self.__init__.__globals__ }}",
-    "request": "{{ raise_exception.__globals__['sys'].exit(0) }}",
-    "format string": "{{ '{0.__class__.__init__.__globals__}'.format(strftime_now) }}",
-    "attr filter": "{{ '' | attr('__class__') | attr('__mro__') }}",
-    "include": "{% include '/etc/passwd' %}",
-    "import": "{% import 'os' as os %}{{ os }}",
-    "mutation": "{{ messages.append(1) }}{% for i in range(3) %}{% endfor %}{{ messages.clear() }}",
-    "syntax": "{% if %}",
-    "undefined call": "{{ nothing.at.all() }}",
-    "refusal": "{{ raise_exception('no') }}",
-    "empty": "   ",
-}
+def outcome(template: ChatTemplate) -> str:
+    try:
+        template.try_render(TALK)
+    except RenderError as error:
+        return error.kind
+    return "text"
 
 
-def test_hostile_templates_end_in_an_error(
+def test_hostile_templates_are_named_and_do_no_harm(
     renderer: Renderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One process serves all of them, as for a user who tries many models."""
+    """One renderer serves all of them, as for a user who tries many models."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(template_module, "DEADLINE_S", 0.5)
     before = psutil.Process().memory_info().rss
-    for kind, source in HOSTILE.items():
-        started = time.monotonic()
-        with pytest.raises(ModelError) as caught:
-            chat(source.replace("CANARY", str(tmp_path / "canary")), renderer).render(TALK)
-        assert caught.value.code == "prompt.template_failed", kind
-        assert time.monotonic() - started < 5, kind
-        assert not list(tmp_path.iterdir()), kind
-    assert psutil.Process().memory_info().rss - before < 64 * 2**20
-    assert chat(CHATML, renderer).render(TALK).endswith("assistant\n")
+    for name, hostile in HOSTILE.items():
+        template = chat(hostile.source.replace("CANARY", str(tmp_path / "canary")), renderer)
+        assert outcome(template) in hostile.kinds, name
+        assert not list(tmp_path.iterdir()), name
+        assert chat(CHATML, renderer).render(TALK).endswith("assistant\n"), name
+    assert psutil.Process().memory_info().rss - before < 128 * 2**20
 
 
-def test_every_hostile_template_alone_fails_for_its_own_reason(renderer: Renderer) -> None:
-    kinds = {}
-    for name in ("syntax", "refusal", "empty", "class walk", "huge range", "huge string"):
-        with pytest.raises(ModelError) as caught:
-            chat(HOSTILE[name], renderer).render(TALK)
-        kinds[name] = caught.value.context["kind"]
-    assert kinds == {
-        "syntax": "broken",
-        "refusal": "refused",
-        "empty": "empty",
-        "class walk": "broken",
-        "huge range": "limit",
-        "huge string": "limit",
-    }
+def test_the_corpus_is_large() -> None:
+    assert len([each for each in HOSTILE.values() if "text" not in each.kinds]) >= 25
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("syntax", "syntax"),
+        ("refusal", "refused"),
+        ("nothing", "empty"),
+        ("class walk", "broken"),
+        ("huge range", "limit"),
+        ("huge string", "limit"),
+    ],
+)
+def test_a_hostile_template_of_a_model_is_an_error_in_words(renderer: Renderer, name: str, kind: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        chat(HOSTILE[name].source, renderer).render(TALK)
+    assert caught.value.code == "prompt.template_failed" and caught.value.context["kind"] == kind
+    assert "template" in caught.value.user_message and caught.value.hint
 
 
 def test_deadline_holds_as_delivered(renderer: Renderer) -> None:
     started = time.monotonic()
     with pytest.raises(ModelError) as caught:
-        chat(HOSTILE["nested loops"], renderer).render(TALK)
-    assert caught.value.context == {"kind": "deadline"}
+        chat(HOSTILE["nested loops"].source, renderer).render(TALK)
+    assert caught.value.context == {"kind": "deadline", "line": 0}
     assert "too much time" in caught.value.user_message
     assert 1.5 < time.monotonic() - started < 5
 
@@ -204,7 +211,7 @@ def test_rendering_can_be_stopped(renderer: Renderer) -> None:
     threading.Timer(0.3, renderer.stop).start()
     started = time.monotonic()
     with pytest.raises(RenderStopped):
-        chat(HOSTILE["nested loops"], renderer).render(TALK)
+        chat(HOSTILE["nested loops"].source, renderer).render(TALK)
     assert time.monotonic() - started < 1.5
     assert chat(CHATML, renderer).render(TALK)
 

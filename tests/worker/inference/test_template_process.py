@@ -47,18 +47,26 @@ def answer(source: str) -> Message:
 
 
 @pytest.mark.parametrize(
-    ("source", "kind", "error"),
+    ("source", "kind", "error", "line", "words"),
     [
-        ("{% if %}", "broken", "TemplateSyntaxError"),
-        ("{{ raise_exception('no') }}", "refused", "TemplateRefusedError"),
-        ("{{ ''.__class__.mro() }}", "broken", "SecurityError"),
-        ("{% for i in range(10**9) %}{% endfor %}", "limit", "OverflowError"),
-        ("{{ 1 / 0 }}", "broken", "ZeroDivisionError"),
+        ("a\n\n{% if %}", "syntax", "TemplateSyntaxError", 3, "Expected an expression"),
+        ("\n{{ raise_exception('no\nway') }}", "refused", "TemplateRefusedError", 2, "no way"),
+        ("{{ ''.__class__.mro() }}", "broken", "SecurityError", 1, "'__class__' of 'str' object is unsafe"),
+        ("\n\n{{ nothing.at.all }}", "broken", "UndefinedError", 3, "'nothing' is undefined"),
+        ("{% macro m() %}\n{{ 1 / 0 }}{% endmacro %}\n\n{{ m() }}", "broken", "ZeroDivisionError", 2, ""),
+        ("{% include 'etc/passwd' %}", "broken", "TemplateNotFound", 1, "cannot use other files"),
+        ("{% for i in range(10**9) %}{% endfor %}", "limit", "OverflowError", 1, ""),
+        ("{% if true %}" * 3000, "limit", "RecursionError", 0, ""),
+        ("{{ raise_exception('x' * 100000) }}", "refused", "TemplateRefusedError", 1, "x" * 200),
     ],
 )
-def test_failures_are_told_by_kind(source: str, kind: str, error: str) -> None:
+def test_failures_are_told_by_kind_line_and_words(
+    source: str, kind: str, error: str, line: int, words: str
+) -> None:
     reply = answer(source)
-    assert (reply.type, reply.body) == ("template.failed", {"kind": kind, "error": error})
+    body = dict(reply.body)
+    assert words in str(body.pop("words")) and (words or not reply.body["words"])
+    assert (reply.type, body) == ("template.failed", {"kind": kind, "error": error, "line": line})
 
 
 def test_success_is_told() -> None:
