@@ -57,12 +57,14 @@ class Case:
     Attributes:
         expected: `done`, or the code of the error that it ends with.
         left: requests that the fault strikes; -1: all.
+        after: bytes of the body that come before it.
         file: path in the repository.
     """
 
     kind: str
     expected: str
     left: int = -1
+    after: int = SIZE // 2
     file: str = "tiny-Q4_K_M.gguf"
     token: str = ""
     gated: bool = False
@@ -116,9 +118,9 @@ def cases() -> list[Case]:
         "garbage": "network.failed",
         "gzip": "download.packed",
         "html": "download.web_page",
-        "status_403": "hub.needs_token",
-        "status_429": "hub.limited",
-        "status_500": "hub.refused",
+        "status_403": "download.refused",
+        "status_429": "download.refused",
+        "status_500": "download.refused",
         "redirects_on": "network.bad_redirect",
         "redirect_loop": "network.bad_redirect",
         "redirect_to_http": "network.bad_redirect",
@@ -179,7 +181,9 @@ def cases() -> list[Case]:
         ),
     ]
     once = [Case(kind, "done", left=1) for kind in passing]
-    always = [Case(kind, code) for kind, code in lasting.items()]
+    early = ("short_body", "reset", "stall", "drip")
+    always = [Case(kind, code, after=0 if kind in early else SIZE // 2) for kind, code in lasting.items()]
+    slowly = [Case(kind, "done") for kind in early]  # each try brings some
     named = [Case("none", "download.bad_name", file=name) for name in names]
     others = [
         Case("none", "hub.needs_token", gated=True),
@@ -189,7 +193,7 @@ def cases() -> list[Case]:
         Case("none", "download.not_a_model", model_bytes=gguf_bytes(100_000)[:50_000]),
         Case("none", "done"),
     ]
-    return [*once, *always, *named, *others]
+    return [*once, *always, *slowly, *named, *others]
 
 
 class _Settings:
@@ -226,7 +230,7 @@ async def run_case(hub: HubStandIn, case: Case, work_dir: Path) -> Outcome:
     """Run one download to its end."""
     data = case.model_bytes or gguf_bytes(SIZE, seed=5)
     name = f"stand-in/{case.kind.replace('_', '-')}"
-    hub.add(name, {case.file: data}, Fault(case.kind, case.left, SIZE // 2), gated=case.gated)
+    hub.add(name, {case.file: data}, Fault(case.kind, case.left, case.after), gated=case.gated)
     root = work_dir / "data"
     models_dir = root / "models"
     models_dir.mkdir(parents=True)

@@ -183,12 +183,13 @@ class Transfer:
         """Tell refusals that may pass from those that stay."""
         if answer.status == 416:
             raise _TryAgainError(_bad_range(record), restart=True)
+        if answer.status >= 400 and answer.first_headers is not answer.headers:
+            # A link that the hub gave can run out; the next try gets a new one.
+            raise _TryAgainError(_refused(answer), wait_s=retry_after_s(answer))
         try:
             await self._hub.refuse_failed(answer, record.repository)
         except AppError as error:
-            # A link that the hub gave can run out; the next try gets a new one.
-            from_elsewhere = answer.first_headers is not answer.headers
-            if answer.status in (408, 425, 429) or answer.status >= 500 or from_elsewhere:
+            if answer.status in (408, 425, 429) or answer.status >= 500:
                 raise _TryAgainError(error, wait_s=retry_after_s(answer)) from error
             raise
 
@@ -400,6 +401,15 @@ def _ended_early(record: Record, n_bytes: int) -> NetworkError:
         "download.ended_early",
         f"The connection ended early: {n_bytes:,} of {record.size_bytes:,} bytes have come.",
         "Check the connection, then resume.",
+    )
+
+
+def _refused(answer: Answer) -> NetworkError:
+    return NetworkError(
+        "download.refused",
+        f"{answer.host}, where the hub keeps the file, refused to send it ({answer.status}).",
+        "Resume to try again; if it happens again, wait for some hours.",
+        {"status": answer.status},
     )
 
 

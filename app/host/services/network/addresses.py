@@ -47,7 +47,7 @@ def address_of(url: str) -> Address:
     except ValueError:
         scheme, host, port, has_user = "", "", None, False
     allowed = scheme == "https" or (scheme == "http" and host in LOOPBACK)
-    if not host or not allowed or has_user or not url.isprintable() or " " in url:
+    if not host or not allowed or has_user or not url.isprintable() or set(" \\") & set(url):
         raise UsageError(
             "network.bad_url",
             "This is not an address that can be opened: it must start with https.",
@@ -67,6 +67,8 @@ def redirected(url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
     except ValueError:
+        target = ""
+    if "\\" in location:  # some systems read a network share out of it
         target = ""
     if address_of(target).is_here and not address_of(url).is_here:
         raise UsageError("network.bad_url", "The server sent the program to this computer itself.")

@@ -1,5 +1,6 @@
 """What can go wrong with a connection, in words."""
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -57,6 +58,8 @@ def _reason(kind: str, error: BaseException) -> tuple[str, str]:
             return "nothing answers there", _CHECK
         if isinstance(cause, ConnectionResetError):
             return "it was broken off", _CHECK
+    if kind == "RemoteProtocolError" and not _ENDED.search(str(error)):
+        return "what answers there makes no sense", _CHECK
     return _BY_KIND.get(kind, "it broke off"), _PROXY if kind == "ProxyError" else _CHECK
 
 
@@ -75,6 +78,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += current.exceptions
 
 
+_ENDED = re.compile("closed|disconnected")  # the client library tells the two apart in its text alone
 _PROXY = "Check the proxy in the settings."
 _BY_KIND = {
     "ConnectError": "it could not be opened",

@@ -30,7 +30,6 @@ T = TypeVar("T")
 USER_AGENT = f"h2oGPT-Desktop/{__version__}"
 MAX_REDIRECTS = 5
 SWITCH_POLL_S = 0.25
-CHUNK_BYTES = 65_536
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -73,13 +72,13 @@ class Answer:
         return self._response.num_bytes_downloaded
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Give the body as it comes over the wire, in pieces of at most CHUNK_BYTES.
+        """Give the body as it comes over the wire, at most 64 kB at once.
 
         Raises:
             NetworkError: `network.failed`.
         """
         try:
-            async for chunk in self._response.aiter_raw(CHUNK_BYTES):
+            async for chunk in self._response.aiter_raw():
                 yield chunk
         except httpx.HTTPError as error:
             raise connection_failed(self.host, type(error).__name__, error) from error
@@ -92,7 +91,7 @@ class Answer:
         """
         data = bytearray()
         try:
-            async for chunk in self._response.aiter_bytes(CHUNK_BYTES):
+            async for chunk in self._response.aiter_bytes():
                 data += chunk
                 if len(data) > max_bytes:
                     break
