@@ -33,6 +33,7 @@ class PromptTurn:
         reply: what the model wrote, untouched; empty where nothing came.
         passages: numbers of the passages that stand in `content`.
         window_start: question_id of the first turn of the prompt that this turn was asked in.
+        images: sha256 of the images attached to the question, in order.
     """
 
     question_id: str
@@ -40,6 +41,7 @@ class PromptTurn:
     reply: str
     passages: tuple[int, ...] = ()
     window_start: str = ""
+    images: tuple[str, ...] = ()
 
     @property
     def is_spoken(self) -> bool:

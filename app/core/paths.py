@@ -45,6 +45,11 @@ class DataPaths:
         return self.root / "files"
 
     @property
+    def images_dir(self) -> Path:
+        """Images attached to questions, by sha256."""
+        return self.root / "images"
+
+    @property
     def models_dir(self) -> Path:
         """Downloaded models."""
         return self.root / "models"

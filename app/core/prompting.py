@@ -197,11 +197,28 @@ def _clean(text: str) -> str:
     return _CONTROL.sub(" ", _INVISIBLE.sub("", text)).replace(_DELIMITER, "'''")
 
 
-def prompt_messages(system: str, turns: Iterable[PromptTurn], content: str) -> tuple[PromptMessage, ...]:
-    """Give the prompt: the system's part, earlier turns unchanged, and the new user's message."""
+def prompt_images(turns: Iterable[PromptTurn], images: Sequence[str] = ()) -> tuple[str, ...]:
+    """Give the images (sha256) that a prompt shows, each once, in the order of their first appearance."""
+    return tuple(dict.fromkeys([*(image for turn in turns for image in turn.images), *images]))
+
+
+def prompt_messages(
+    system: str, turns: Sequence[PromptTurn], content: str, images: Sequence[str] = ()
+) -> tuple[PromptMessage, ...]:
+    """Give the prompt: the system's part, earlier turns unchanged, and the new user's message.
+
+    Args:
+        system: the system prompt.
+        turns: earlier ones, oldest first.
+        content: the new user's message.
+        images: sha256 of those that stand before it; messages name images by their index in `prompt_images`.
+    """
+    index = {image: number for number, image in enumerate(prompt_images(turns, images))}
     messages = [PromptMessage(role="system", content=system)]
     for turn in turns:
-        messages.append(PromptMessage(role="user", content=turn.content))
+        shown = tuple(index[image] for image in turn.images)
+        messages.append(PromptMessage(role="user", content=turn.content, images=shown))
         messages.append(PromptMessage(role="assistant", content=turn.reply))
-    messages.append(PromptMessage(role="user", content=content))
+    shown = tuple(index[image] for image in images)
+    messages.append(PromptMessage(role="user", content=content, images=shown))
     return tuple(messages)

@@ -57,7 +57,7 @@ class AnswerStats(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAttachment(Body):
-    """An image attached to a question, kept as `files/<sha256>`."""
+    """An image attached to a question, kept as `images/<sha256>`; its size is that of the upright image."""
 
     sha256: str
     name: str
@@ -265,8 +265,8 @@ class AnswerDone(Body):
 class Ask(Request[AnswerDone]):
     """Ask a question; streams AnswerStarted, AnswerPhase, AnswerToken; cancelling keeps the partial answer.
 
-    Errors: `model.none`, `model.not_found`, `conversation.not_found`, `collection.not_found`, `worker.died`
-    and the inference worker's.
+    Errors: `model.none`, `model.not_found`, `conversation.not_found`, `collection.not_found`, `worker.died`,
+    `image.not_found`, `image.too_many`, `model.no_images` and the inference worker's.
 
     Attributes:
         conversation_id: None starts a conversation; with `keep` False it is not stored (one-shot `ask`).
@@ -301,7 +301,7 @@ class Ask(Request[AnswerDone]):
 class AttachImage(Request[ImageAttachment]):
     """Keep an image for a question: the payload is the file. It is decoded in a confined process.
 
-    Errors: `image.bad`, `image.too_large`.
+    Errors: `image.bad`, `image.too_large`. One that no question was asked about goes after a day.
     """
 
     TYPE: ClassVar[str] = "image.attach"

@@ -362,13 +362,18 @@ class TokenCounts(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class CountTokens(Request[TokenCounts]):
-    """Count tokens of texts, or, where `messages` is given, of the prompt the template makes of them."""
+    """Count tokens of texts, or, where `messages` is given, of the prompt the template makes of them.
+
+    Attributes:
+        images: that the messages name by index, as in Generate; their pixels are not needed.
+    """
 
     TYPE: ClassVar[str] = "engine.count_tokens"
     RESULT: ClassVar[type[Body]] = TokenCounts
     texts: tuple[str, ...] = ()
     messages: tuple[PromptMessage, ...] = ()
     handle: str = ""
+    images: tuple[ImagePixels, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Messages for page pictures: front end to host by document, host to renderer by path."""
+"""Messages for pictures: pages, front end to host by document, host to renderer by path; attached images."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -42,3 +42,32 @@ class DrawPage(Request[PageImage]):
     path: str
     page: int
     scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedImage(Body):
+    """An image as pixels; the payload is RGB888, `width` × `height` × 3 bytes, rows from the top.
+
+    Attributes:
+        source_width, source_height: of the image before it was made smaller, upright.
+    """
+
+    width: int
+    height: int
+    source_width: int
+    source_height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeImage(Request[DecodedImage]):
+    """Host to renderer: decode the image file in the payload, upright, on white where it is transparent.
+
+    Errors: `image.bad`, `image.too_large`.
+
+    Attributes:
+        max_side: pixels of the longer side at most; a smaller image is not enlarged.
+    """
+
+    TYPE: ClassVar[str] = "renderer.decode_image"
+    RESULT: ClassVar[type[Body]] = DecodedImage
+    max_side: int

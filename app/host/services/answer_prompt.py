@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from app.core.conversations import PromptTurn, first_kept, window
@@ -15,19 +15,24 @@ from app.core.prompting import (
     hit_cost,
     pack,
     passage_budget,
+    prompt_images,
     prompt_messages,
     question_content,
     system_prompt,
 )
 from app.host.services.chat_store import History, PromptRecord
-from app.host.services.ports import EnginePort, LibraryPort
-from app.protocol.engine import CountTokens, EngineInfo, PromptMessage
+from app.host.services.ports import EnginePort, LibraryPort, Picture
+from app.protocol.engine import CountTokens, EngineInfo, ImagePixels, PromptMessage
 from app.protocol.library import GetText, Hit
 
 _RESERVED_SHARE = 4  # at most a quarter of the context is kept free for the answer
 _FRESH_WINDOW = (
     "The conversation has become longer than the model's context. "
     "This answer builds on its latest part only; all of it stays stored."
+)
+_LEFT_OUT = (
+    "Earlier images of this conversation are left out: they are not there any more, or this model cannot "
+    "read them."
 )
 
 
@@ -39,12 +44,16 @@ class Prepared:
         record: what is kept of it.
         sources: the passages that it holds, by number.
         note: in words, where the conversation had to be cut; else empty.
+        pictures: that the messages name by index.
+        handle: of the model it is made for.
     """
 
     messages: tuple[PromptMessage, ...]
     record: PromptRecord
     sources: Mapping[int, Passage]
     note: str = ""
+    pictures: tuple[Picture, ...] = ()
+    handle: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,8 @@ class Asked:
         hits: what was found, best first; empty for a general answer.
         max_tokens: of the answer.
         passage_tokens: the setting.
+        images: sha256 of those attached to the question.
+        system: what the user set to stand before general conversations; empty for the program's own words.
     """
 
     question_id: str
@@ -64,18 +75,37 @@ class Asked:
     hits: tuple[Hit, ...]
     max_tokens: int
     passage_tokens: int
+    images: tuple[str, ...] = ()
+    system: str = ""
 
 
 class PromptBuilder:
     """Makes one prompt."""
 
     def __init__(
-        self, library: LibraryPort, engine: EnginePort, info: EngineInfo, asked: Asked, history: History
+        self,
+        library: LibraryPort,
+        engine: EnginePort,
+        info: EngineInfo,
+        asked: Asked,
+        history: History,
+        pictures: Mapping[str, Picture],
     ) -> None:
-        """Bind what the prompt is made of; the model is loaded."""
+        """Bind what the prompt is made of; the model is loaded.
+
+        Args:
+            library: gives the text of passages.
+            engine: counts tokens.
+            info: the model.
+            asked: the question.
+            history: the conversation before it.
+            pictures: the images of both, by sha256; those that are missing are left out of earlier turns.
+        """
         self._library, self._engine, self._info = library, engine, info
-        self._asked, self._history = asked, history
-        self._system = system_prompt(info.n_params)
+        self._asked, self._history, self._pictures = asked, history, pictures
+        is_general = not asked.hits and not history.passages
+        self._system = (asked.system if is_general else "") or system_prompt(info.n_params)
+        self._left_out = 0
         self._room = info.context_length - min(asked.max_tokens, info.context_length // _RESERVED_SHARE)
 
     async def build(self) -> Prepared:
@@ -86,7 +116,7 @@ class PromptBuilder:
             AppError: the workers' reasons.
         """
         asked = self._asked
-        turns = window([turn.prompt for turn in self._history.turns])
+        turns = self._showable(window([turn.prompt for turn in self._history.turns]))
         system, question, *counts = await self._count(
             self._system, asked.question, *(hit.text for hit in asked.hits), *map(_turn_text, turns)
         )
@@ -97,6 +127,15 @@ class PromptBuilder:
         hits = choose(asked.hits, tokens, budget)
         kept = self._kept_turns(turns, turn_tokens, hits, tokens, room)
         return await self._fitted(kept, hits, was_cut=len(kept) < len(turns))
+
+    def _showable(self, turns: Sequence[PromptTurn]) -> list[PromptTurn]:
+        """Give the turns with those of their images that can be shown to this model."""
+        shown = [
+            replace(turn, images=tuple(image for image in turn.images if image in self._pictures))
+            for turn in turns
+        ]
+        self._left_out = sum(len(turn.images) for turn in turns) - sum(len(turn.images) for turn in shown)
+        return shown
 
     def _kept_turns(
         self,
@@ -117,7 +156,10 @@ class PromptBuilder:
         """Make the prompt, again with less while it does not fit: counts of parts are estimates."""
         while True:
             prepared = await self._prepared(turns, hits, was_cut=was_cut)
-            (n_tokens,) = (await self._engine.call(CountTokens(messages=prepared.messages))).counts
+            request = CountTokens(
+                messages=prepared.messages, images=image_sizes(prepared.pictures), handle=self._info.handle
+            )
+            (n_tokens,) = (await self._engine.call(request)).counts
             if n_tokens <= self._room:
                 return prepared
             if len(hits) > 1:
@@ -146,8 +188,15 @@ class PromptBuilder:
             standing=tuple(passage.n for passage in written),
         )
         sources = {passage.n: passage for passage in (*standing, *written)}
-        note = _FRESH_WINDOW if was_cut else ""
-        return Prepared(prompt_messages(self._system, turns, content), record, sources, note)
+        notes = (_FRESH_WINDOW if was_cut else "", _LEFT_OUT if self._left_out else "")
+        return Prepared(
+            messages=prompt_messages(self._system, turns, content, asked.images),
+            record=record,
+            sources=sources,
+            note=" ".join(filter(None, notes)),
+            pictures=tuple(self._pictures[image] for image in prompt_images(turns, asked.images)),
+            handle=self._info.handle,
+        )
 
     def _standing(self, turns: Iterable[PromptTurn]) -> list[Passage]:
         """Give the passages that are written out in these turns."""
@@ -187,7 +236,14 @@ class PromptBuilder:
             return ""
 
     async def _count(self, *texts: str) -> tuple[int, ...]:
-        return (await self._engine.call(CountTokens(texts=texts))).counts
+        return (await self._engine.call(CountTokens(texts=texts, handle=self._info.handle))).counts
+
+
+def image_sizes(pictures: Sequence[Picture]) -> tuple[ImagePixels, ...]:
+    """Give what a request says of its images."""
+    return tuple(
+        ImagePixels(width=picture.width, height=picture.height, sha256=picture.sha256) for picture in pictures
+    )
 
 
 def _turn_text(turn: PromptTurn) -> str:

@@ -9,14 +9,21 @@ from typing import Protocol
 
 from app.core.citations import attribute
 from app.core.conversations import Kind, State
-from app.core.errors import AppError, ModelError
+from app.core.errors import AppError, FileError, ModelError
 from app.core.evidence import Source
 from app.core.followups import Turn, stand_alone
-from app.core.prompting import Passage, echo_stops, search_limit, without_echo
-from app.host.services.answer_prompt import Asked, Prepared, PromptBuilder
+from app.core.prompting import Passage, echo_stops, prompt_images, search_limit, without_echo
+from app.host.services.answer_prompt import Asked, Prepared, PromptBuilder, image_sizes
 from app.host.services.answer_sources import Verifier, documents_of, not_found_hint
 from app.host.services.chat_store import History, PromptRecord
-from app.host.services.ports import EnginePort, LibraryPort, ModelsPort, SettingsPort
+from app.host.services.ports import (
+    EnginePort,
+    GenerationOptions,
+    ImagesPort,
+    LibraryPort,
+    ModelsPort,
+    SettingsPort,
+)
 from app.protocol.body import Body
 from app.protocol.chat import AnswerPhase, AnswerStats, AnswerToken, Ask, ChatMessage
 from app.protocol.engine import EngineInfo, Generate, Generation, PromptProgress, TokenGenerated
@@ -36,6 +43,7 @@ class Ports:
     engine: EnginePort
     models: ModelsPort
     settings: SettingsPort
+    images: ImagesPort
 
 
 class Journal(Protocol):
@@ -70,6 +78,7 @@ class Answering:
         answer: ChatMessage,
         scope: Scope,
         progress: Callable[[Body], None],
+        conversation_id: str = "",
     ) -> None:
         """Bind the question; nothing happens yet.
 
@@ -81,10 +90,11 @@ class Answering:
             answer: its still empty answer, with the name of the model that is wished for.
             scope: the documents that may be used.
             progress: sends a body to the front end.
+            conversation_id: whose KV cache the engine may keep; empty where nothing is kept.
         """
         self._ports, self._journal, self._request = ports, journal, request
         self._question, self._answer, self._scope = question, answer, scope
-        self._progress = progress
+        self._progress, self._conversation_id = progress, conversation_id
         self._text = ""
         self._sources: Mapping[int, Passage] = {}
         self.found = False
@@ -98,19 +108,28 @@ class Answering:
         history = await self._journal.history()
         earlier = [Turn(turn.query, turn.answer) for turn in history.turns]
         query = stand_alone(self._question.text, earlier)
-        kind, hits = await self._search(query)
+        shows_images = bool(self._question.images) or any(turn.prompt.images for turn in history.turns)
+        kind, hits = await self._search(query, shows_images=shows_images)
         self._answer = replace(self._answer, kind=kind.value)
         if kind is Kind.NOT_FOUND:
             return await self._not_found(query)
         info = await self._load()
         prepared = await self._prepare(query, hits, info, history)
-        stops = echo_stops(info.n_params) if kind is Kind.DOCUMENTS else ()
+        stops = echo_stops(info.n_params) if kind is Kind.DOCUMENTS and not self._has_form else ()
         return await self._complete(await self._generate(prepared, stops))
 
     # ------------------------------------------------------------------------------------------ search
 
-    async def _search(self, query: str) -> tuple[Kind, tuple[Hit, ...]]:
-        """Decide what kind of answer it becomes, and give the passages found for one from documents."""
+    @property
+    def _has_form(self) -> bool:
+        """Whether the answer obeys a grammar or schema, so that nothing may be added to it or taken off."""
+        return bool(self._request.grammar) or self._request.json_schema is not None
+
+    async def _search(self, query: str, *, shows_images: bool) -> tuple[Kind, tuple[Hit, ...]]:
+        """Decide what kind of answer it becomes, and give the passages found for one from documents.
+
+        Where images were attached, a question that the documents do not answer may be about them.
+        """
         request, library = self._request, self._ports.library
         if not request.use_documents:
             return Kind.GENERAL, ()
@@ -123,7 +142,9 @@ class Answering:
         if result.degraded:
             self._phase("searching", result.degraded)
         self.found = result.found and bool(result.hits)
-        return (Kind.DOCUMENTS, result.hits) if self.found else (Kind.NOT_FOUND, ())
+        if self.found:
+            return Kind.DOCUMENTS, result.hits
+        return (Kind.GENERAL if shows_images else Kind.NOT_FOUND), ()
 
     async def _not_found(self, query: str) -> ChatMessage:
         """Give the program's own answer; the model is not asked, so it cannot make one up."""
@@ -147,43 +168,66 @@ class Answering:
     async def _prepare(
         self, query: str, hits: tuple[Hit, ...], info: EngineInfo, history: History
     ) -> Prepared:
+        digests = tuple(image.sha256 for image in self._question.images)
+        if digests and not info.reads_images:
+            raise _no_images(info)
+        shown = prompt_images([turn.prompt for turn in history.turns], digests) if info.reads_images else ()
+        pictures = await self._ports.images.pictures(shown)
+        if not all(digest in pictures for digest in digests):
+            raise _image_gone()
         asked = Asked(
+            images=digests,
             question_id=self._question.id,
             question=self._question.text,
             query=query,
             hits=hits,
             max_tokens=self._max_tokens(),
             passage_tokens=self._ports.settings.current().passage_tokens,
+            system=self._options().system_prompt,
         )
         ports = self._ports
-        prepared = await PromptBuilder(ports.library, ports.engine, info, asked, history).build()
+        builder = PromptBuilder(ports.library, ports.engine, info, asked, history, pictures)
+        prepared = await builder.build()
         await self._journal.save_prompt(prepared.record)
-        self._sources = prepared.sources
+        self._sources = {} if self._has_form else prepared.sources
         self._phase("reading", prepared.note)
         return prepared
 
     def _max_tokens(self) -> int:
         wished = self._request.max_tokens
-        return self._ports.settings.current().max_tokens if wished is None else max(1, wished)
+        return self._options().max_tokens if wished is None else max(1, wished)
+
+    def _options(self) -> GenerationOptions:
+        return self._ports.models.generation_options(self._answer.model)
 
     async def _generate(self, prepared: Prepared, stops: tuple[str, ...]) -> Generation:
         """Let the model write; each piece of text goes out at once, and to the disk twice a second."""
-        settings, request = self._ports.settings.current(), self._request
+        options, request = self._options(), self._request
         generate = Generate(
             messages=prepared.messages,
             max_tokens=self._max_tokens(),
-            temperature=settings.temperature if request.temperature is None else request.temperature,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-            min_p=settings.min_p,
-            repeat_penalty=settings.repeat_penalty,
-            seed=request.seed,
-            stop=stops,
+            temperature=options.temperature if request.temperature is None else request.temperature,
+            top_p=options.top_p,
+            top_k=options.top_k,
+            min_p=options.min_p,
+            repeat_penalty=options.repeat_penalty,
+            sampling=options.sampling,
+            seed=options.seed if request.seed is None else request.seed,
+            stop=(*stops, *options.stop),
+            prompt_lookup=options.prompt_lookup,
+            shift_context=options.shift_context,
+            handle=prepared.handle,
+            conversation=self._conversation_id,
+            images=image_sizes(prepared.pictures),
+            grammar=request.grammar,
+            json_schema=request.json_schema,
         )
-        stream = self._ports.engine.stream(generate)
+        payload = b"".join(picture.pixels for picture in prepared.pictures)
+        stream = self._ports.engine.stream(generate, payload)
         async with self._saving(), contextlib.aclosing(stream) as bodies:  # type: ignore[type-var]
             async for body in bodies:
                 if isinstance(body, Generation):
+                    await self._ports.models.note_answer(prepared.handle, body)
                     return body
                 self._take(body)
         raise AssertionError("a stream ends with its result or raises")  # pragma: no cover
@@ -221,7 +265,7 @@ class Answering:
     # ------------------------------------------------------------------------------------------ end
 
     async def _complete(self, generation: Generation) -> ChatMessage:
-        self._text = without_echo(generation.text)
+        self._text = generation.text if self._has_form else without_echo(generation.text)
         if not generation.text.strip():
             raise ModelError(
                 "answer.empty",
@@ -285,6 +329,28 @@ def _stats(generation: Generation) -> AnswerStats:
         completion_tokens=generation.completion_tokens,
         first_token_s=generation.first_token_s,
         tokens_per_s=generation.tokens_per_s,
+        n_shifted=generation.n_shifted,
+        n_drafted=generation.n_drafted,
+        n_accepted=generation.n_accepted,
+        from_snapshot=generation.from_snapshot,
+        seed=generation.seed,
+    )
+
+
+def _no_images(info: EngineInfo) -> ModelError:
+    return ModelError(
+        "model.no_images",
+        f"The model {info.name} cannot read images.",
+        "Choose a model that reads images together with its projector file, or ask without the image.",
+        {"model": info.name},
+    )
+
+
+def _image_gone() -> FileError:
+    return FileError(
+        "image.bad",
+        "An image of this question cannot be read any more.",
+        "Attach it again from its file, or ask without it.",
     )
 
 

@@ -63,13 +63,21 @@ class ChatService:
 
     async def _ask(self, request: Ask, context: RequestContext) -> AnswerDone:
         require_question(request)
+        await self._ports.images.check(request.images)
         opened = await (self._open_kept(request) if request.keep else self._open_unkept(request))
         context.progress(
             AnswerStarted(conversation=opened.entry, question=opened.question, answer=opened.answer)
         )
         scope = opened.entry.scope if request.scope is None else request.scope
         answering = Answering(
-            self._ports, opened.journal, request, opened.question, opened.answer, scope, context.progress
+            self._ports,
+            opened.journal,
+            request,
+            opened.question,
+            opened.answer,
+            scope,
+            context.progress,
+            opened.entry.id,
         )
         answer = await self._answered(answering, context)
         if request.keep:
@@ -120,13 +128,13 @@ class ChatService:
         entry = await self._chats.do(ChatStore.entry, conversation_id)
         model = request.model or entry.model
         entry, question, answer = await self._chats.do(
-            ChatStore.begin, conversation_id, storable(request.question), model
+            ChatStore.begin, conversation_id, storable(request.question), model, request.images
         )
         self._events.publish(ConversationChanged(conversation=entry))
         return _Opened(entry, question, answer, _Kept(self._chats, entry.id, question.id))
 
     async def _open_unkept(self, request: Ask) -> _Opened:
-        question, answer = new_turn(storable(request.question), None, request.model)
+        question, answer = new_turn(storable(request.question), None, request.model, request.images)
         entry = ConversationEntry(
             id="",
             title=title_of(request.question),

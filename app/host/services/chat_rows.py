@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.conversations import PromptTurn
 from app.core.prompting import Passage
-from app.protocol.chat import AnswerStats, ChatMessage, Citation, ConversationEntry
+from app.protocol.chat import AnswerStats, ChatMessage, Citation, ConversationEntry, ImageAttachment
 from app.protocol.library import Scope
 
 SELECT_ENTRIES = (
@@ -32,6 +32,13 @@ SELECT_CITATIONS_OF_CONVERSATION = (
     "SELECT message_id, n, document_id, path, name, page, char_start, char_end, quote, verified,"
     " answer_start, answer_end FROM citations WHERE message_id IN"
     " (SELECT id FROM messages WHERE conversation_id = ?) ORDER BY message_id, position"
+)
+SELECT_IMAGES_OF_CONVERSATION = (
+    "SELECT message_id, sha256, name, width, height FROM message_images WHERE message_id IN"
+    " (SELECT id FROM messages WHERE conversation_id = ?) ORDER BY message_id, position"
+)
+INSERT_IMAGE = (
+    "INSERT INTO message_images (message_id, position, sha256, name, width, height) VALUES (?, ?, ?, ?, ?, ?)"
 )
 INSERT_CITATION = (
     "INSERT INTO citations (message_id, position, n, document_id, path, name, page, char_start, char_end,"
@@ -76,7 +83,9 @@ def entry_of(row: tuple[Any, ...]) -> ConversationEntry:
     )
 
 
-def message_of(row: tuple[Any, ...], citations: tuple[Citation, ...]) -> ChatMessage:
+def message_of(
+    row: tuple[Any, ...], citations: tuple[Citation, ...], images: tuple[ImageAttachment, ...]
+) -> ChatMessage:
     """Read a row of SELECT_MESSAGES."""
     return ChatMessage(
         id=row[0],
@@ -93,16 +102,24 @@ def message_of(row: tuple[Any, ...], citations: tuple[Citation, ...]) -> ChatMes
         error_code=row[10],
         error_message=row[11],
         error_hint=row[12],
+        images=images,
     )
 
 
-def turn_of(asked: tuple[Any, ...], answer: tuple[Any, ...], standing: tuple[int, ...]) -> StoredTurn:
+def turn_of(
+    asked: tuple[Any, ...],
+    answer: tuple[Any, ...],
+    standing: tuple[int, ...],
+    images: tuple[ImageAttachment, ...],
+) -> StoredTurn:
     """Read a question and its answer from rows of SELECT_TURNS."""
     question_id, _, _, question, query, prompt, window_start = asked
     return StoredTurn(
         query=query or question,
         answer=answer[3],
-        prompt=PromptTurn(question_id, prompt, answer[5], standing, window_start),
+        prompt=PromptTurn(
+            question_id, prompt, answer[5], standing, window_start, tuple(image.sha256 for image in images)
+        ),
     )
 
 

@@ -76,4 +76,15 @@ MIGRATIONS = (
         PRIMARY KEY (message_id, position)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE message_images (                     -- images attached to a question, in order
+        message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+        name TEXT NOT NULL,
+        width INTEGER NOT NULL CHECK (width > 0),
+        height INTEGER NOT NULL CHECK (height > 0),
+        PRIMARY KEY (message_id, position)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )

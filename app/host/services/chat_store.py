@@ -17,9 +17,11 @@ from app.host.services.chat_database import back_up, in_words, is_backup_due, op
 from app.host.services.chat_rows import (
     INSERT_CITATION,
     INSERT_CONVERSATION,
+    INSERT_IMAGE,
     INSERT_PASSAGE,
     SELECT_CITATIONS_OF_CONVERSATION,
     SELECT_ENTRIES,
+    SELECT_IMAGES_OF_CONVERSATION,
     SELECT_MESSAGES,
     SELECT_PASSAGES,
     SELECT_TURNS,
@@ -40,6 +42,7 @@ from app.protocol.chat import (
     Conversation,
     ConversationEntry,
     CreateConversation,
+    ImageAttachment,
     UpdateConversation,
 )
 from app.protocol.system import Notice
@@ -213,13 +216,30 @@ class ChatStore:
         citations: dict[str, list[Citation]] = {}
         for message_id, *values in self._rows(SELECT_CITATIONS_OF_CONVERSATION, conversation_id):
             citations.setdefault(message_id, []).append(citation_of(values))
+        images = self._images(conversation_id)
         rows = self._rows(SELECT_MESSAGES + " WHERE conversation_id = ?", conversation_id)
-        return {row[0]: message_of(row, tuple(citations.get(row[0], ()))) for row in rows}
+        return {
+            row[0]: message_of(row, tuple(citations.get(row[0], ())), tuple(images.get(row[0], ())))
+            for row in rows
+        }
+
+    def _images(self, conversation_id: str) -> dict[str, list[ImageAttachment]]:
+        images: dict[str, list[ImageAttachment]] = {}
+        for message_id, sha256, name, width, height in self._rows(
+            SELECT_IMAGES_OF_CONVERSATION, conversation_id
+        ):
+            image = ImageAttachment(sha256=sha256, name=name, width=width, height=height)
+            images.setdefault(message_id, []).append(image)
+        return images
+
+    def image_digests(self) -> frozenset[str]:
+        """Give the sha256 of every image that a message names, also in the trash."""
+        return frozenset(row[0] for row in self._rows("SELECT DISTINCT sha256 FROM message_images"))
 
     # ------------------------------------------------------------------------------------ answers
 
     def begin(
-        self, conversation_id: str, question: str, model: str
+        self, conversation_id: str, question: str, model: str, images: tuple[ImageAttachment, ...] = ()
     ) -> tuple[ConversationEntry, ChatMessage, ChatMessage]:
         """Append a question and its still empty answer to the current branch; raises NotFoundError.
 
@@ -229,7 +249,7 @@ class ChatStore:
         ((leaf_id, draft),) = self._rows(
             "SELECT leaf_id, draft FROM conversations WHERE id = ?", conversation_id
         )
-        asked, answer = new_turn(question, leaf_id, model)
+        asked, answer = new_turn(question, leaf_id, model, images)
         entry = replace(entry, title=entry.title or title_of(question), updated_at=asked.created_at)
         with in_words(), self._db:
             for message in (asked, answer):
@@ -262,6 +282,13 @@ class ChatStore:
                 storable(message.model),
             ),
         )
+        self._db.executemany(
+            INSERT_IMAGE,
+            [
+                (message.id, position, image.sha256, storable(image.name), image.width, image.height)
+                for position, image in enumerate(message.images)
+            ],
+        )
 
     def history(self, conversation_id: str, question_id: str) -> History:
         """Give the turns before a question and the passages of its conversation."""
@@ -275,8 +302,14 @@ class ChatStore:
             conversation_id,
         ):
             standing.setdefault(message_id, []).append(n)
+        images = self._images(conversation_id)
         turns = [
-            turn_of(messages[asked], messages[answer], tuple(standing.get(asked, ())))
+            turn_of(
+                messages[asked],
+                messages[answer],
+                tuple(standing.get(asked, ())),
+                tuple(images.get(asked, ())),
+            )
             for asked, answer in zip(ids[::2], ids[1::2], strict=False)
         ]
         return History(tuple(turns), self.passages(conversation_id))
@@ -351,10 +384,14 @@ class ChatStore:
             return list(self._db.execute(sql, arguments))
 
 
-def new_turn(question: str, parent_id: str | None, model: str) -> tuple[ChatMessage, ChatMessage]:
-    """Make a question and its still empty answer."""
+def new_turn(
+    question: str, parent_id: str | None, model: str, images: tuple[ImageAttachment, ...] = ()
+) -> tuple[ChatMessage, ChatMessage]:
+    """Make a question with its images, and its still empty answer."""
     now = time.time()
-    asked = ChatMessage(id=uuid.uuid4().hex, parent_id=parent_id, role="user", text=question, created_at=now)
+    asked = ChatMessage(
+        id=uuid.uuid4().hex, parent_id=parent_id, role="user", text=question, created_at=now, images=images
+    )
     answer = ChatMessage(
         id=uuid.uuid4().hex,
         parent_id=asked.id,

@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from app.core.errors import AppError
 from app.host.services.chat_checks import check_chats
 from app.host.services.chat_store import ChatStore
+from app.host.services.images import sweep
 from app.host.services.ports import Events
 from app.protocol.system import Check
 
@@ -24,12 +25,17 @@ class Chats:
         path: Path,
         backups_dir: Path,
         events: Events,
+        images_dir: Path | None = None,
         on_forgotten: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """Name the file; nothing is opened. `on_forgotten` gets each conversation that is gone for good."""
+        """Name the file and the folder of attached images; nothing is opened.
+
+        `on_forgotten` gets each conversation that is gone for good.
+        """
         self._on_forgotten = on_forgotten
         self._forgetting: asyncio.Task[None] | None = None
         self._path, self._backups_dir, self._events = path, backups_dir, events
+        self._images_dir = images_dir
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chats")
         self._store: ChatStore | None = None
         self._told = False
@@ -64,6 +70,9 @@ class Chats:
     def _open(self) -> ChatStore:
         if self._store is None:
             self._store = ChatStore(self._path, self._backups_dir)
+            # A file that was just restored or begun anew may not name what the damaged one kept aside does.
+            if self._images_dir is not None and self._store.notice is None:
+                sweep(self._images_dir, self._store.image_digests())
         return self._store
 
     def _tell(self) -> None:

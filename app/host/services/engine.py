@@ -18,9 +18,9 @@ class EngineService:
         """Bind the worker."""
         self._worker = worker
 
-    def stream(self, request: Request[R]) -> AsyncGenerator[Body, None]:
-        """Send a request and yield its progress, and last its result. Raises AppError."""
-        return self._worker.stream(request, activity=_activity(request))
+    def stream(self, request: Request[R], payload: bytes = b"") -> AsyncGenerator[Body, None]:
+        """Send a request with raw bytes; yield its progress, and last its result. Raises AppError."""
+        return self._worker.stream(request, payload, activity=_activity(request))
 
     async def call(self, request: Request[R]) -> R:
         """Send a request and return its result. Raises AppError."""

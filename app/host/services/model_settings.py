@@ -1,7 +1,6 @@
 """Settings of each model in `model_settings.json`; what is not set there follows the program's settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 from app.core.errors import UsageError
 from app.core.model_settings import ModelSettings
 from app.host.services.json_file import JsonFile
-from app.host.services.ports import SettingsPort
+from app.host.services.ports import GenerationOptions, SettingsPort
 from app.protocol.engine import Sampling
 from app.protocol.models import ModelSettingsBody
 
@@ -43,30 +42,6 @@ _SAMPLING = (
     "mirostat_tau",
     "mirostat_eta",
 )
-
-
-@dataclass(frozen=True)
-class GenerationOptions:
-    """How a model writes, unless a request says otherwise.
-
-    Attributes:
-        seed: None: another one each time.
-        stop: texts at which an answer ends.
-        system_prompt: stands before general conversations; empty for none.
-    """
-
-    max_tokens: int
-    temperature: float
-    top_p: float
-    top_k: int
-    min_p: float
-    repeat_penalty: float
-    sampling: Sampling
-    stop: tuple[str, ...] = ()
-    prompt_lookup: bool = True
-    shift_context: bool = True
-    seed: int | None = None
-    system_prompt: str = ""
 
 
 class ModelSettingsStore:

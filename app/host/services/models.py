@@ -18,8 +18,8 @@ from app.host.services.model_files import ModelFile
 from app.host.services.model_inspection import Inspection, Inspector
 from app.host.services.model_loading import Candidate, LoadedModel, ModelLoader
 from app.host.services.model_places import ModelPlaces
-from app.host.services.model_settings import GenerationOptions, ModelSettingsStore
-from app.host.services.ports import Events, Handler, RequestContext, SettingsPort
+from app.host.services.model_settings import ModelSettingsStore
+from app.host.services.ports import Events, GenerationOptions, Handler, RequestContext, SettingsPort
 from app.protocol.body import Body
 from app.protocol.engine import EngineInfo, Generation
 from app.protocol.models import (

@@ -1,11 +1,13 @@
 """What services of the host offer each other and the server, as protocols so that tests can stand in."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from app.protocol.body import Body, Request
-from app.protocol.engine import EngineInfo
+from app.protocol.chat import ImageAttachment
+from app.protocol.engine import PLAIN_SAMPLING, EngineInfo, Generation, Sampling
 from app.protocol.envelope import Message
 
 if TYPE_CHECKING:
@@ -100,8 +102,8 @@ class LibraryPort(Protocol):
 class EnginePort(Protocol):
     """The inference worker."""
 
-    def stream(self, request: Request[R]) -> AsyncIterator[Body]:
-        """Send a request and yield its progress bodies; the last one yielded is its result.
+    def stream(self, request: Request[R], payload: bytes = b"") -> AsyncIterator[Body]:
+        """Send a request with raw bytes and yield its progress bodies; the last one yielded is its result.
 
         Close it (`contextlib.aclosing`) or cancel the task to cancel the request in the worker.
 
@@ -111,6 +113,30 @@ class EnginePort(Protocol):
 
     async def call(self, request: Request[R]) -> R:
         """Send a request and return its result. Raises as `stream`."""
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """How a model writes, unless a request says otherwise.
+
+    Attributes:
+        seed: None: another one each time.
+        stop: texts at which an answer ends.
+        system_prompt: stands before general conversations; empty for the program's own.
+    """
+
+    max_tokens: int = 1024
+    temperature: float = 0.0
+    top_p: float = 0.95
+    top_k: int = 40
+    min_p: float = 0.05
+    repeat_penalty: float = 1.1
+    sampling: Sampling = PLAIN_SAMPLING
+    stop: tuple[str, ...] = ()
+    prompt_lookup: bool = True
+    shift_context: bool = True
+    seed: int | None = None
+    system_prompt: str = ""
 
 
 class ModelsPort(Protocol):
@@ -127,6 +153,40 @@ class ModelsPort(Protocol):
 
         Raises:
             AppError: `model.none`, `model.not_found`, the worker's reasons, `worker.died`.
+        """
+
+    def generation_options(self, name: str) -> GenerationOptions:
+        """Say how a model writes: its own settings, else the program's."""
+
+    async def note_answer(self, handle: str, generation: Generation) -> None:
+        """Take note of a finished answer of the model with this handle."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image.
+
+    Attributes:
+        pixels: RGB888, `width` × `height` × 3 bytes, rows from the top.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    pixels: bytes
+
+
+class ImagesPort(Protocol):
+    """Images attached to questions."""
+
+    async def check(self, images: Sequence[ImageAttachment]) -> None:
+        """Refuse what is not kept. Raises NotFoundError `image.not_found`, UsageError `image.too_many`."""
+
+    async def pictures(self, digests: Sequence[str]) -> Mapping[str, Picture]:
+        """Decode images as models get them; what is gone or damaged is left out.
+
+        Raises:
+            AppError: the renderer's death.
         """
 
 

@@ -19,6 +19,7 @@ from app.host.services.doctor import DoctorService
 from app.host.services.engine import EngineService
 from app.host.services.fit import FitService
 from app.host.services.hardware import HardwareService
+from app.host.services.images import ImagesService
 from app.host.services.library import LibraryService
 from app.host.services.model_bench import BenchService
 from app.host.services.model_folders import Surroundings
@@ -81,10 +82,12 @@ def wire(
     loader = ModelLoader(engine, queue, store, settings, inspector, fit, events, paths.kv_snapshots_dir)
     models = ModelsService(places, loader, inspector, store, fit, queue, settings, events)
     settings.listen(models.on_settings)
-    chats = Chats(paths.chats_db_path, paths.backups_dir, events, models.forget_snapshots)
+    chats = Chats(paths.chats_db_path, paths.backups_dir, events, paths.images_dir, models.forget_snapshots)
+    images = ImagesService(paths.images_dir, workers["render"])
     services: tuple[Service, ...] = (
         ConversationsService(chats, events),
-        ChatService(Ports(library, engine, models, settings), chats, events, queue),
+        ChatService(Ports(library, engine, models, settings, images), chats, events, queue),
+        images,
         settings,
         models,
         ModelListService(models, places, loader, inspector, store, events),

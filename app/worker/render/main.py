@@ -1,4 +1,4 @@
-"""The renderer: PDF pages to pixels, for the viewer. It may read files and do nothing else."""
+"""The renderer: PDF pages and attached images to pixels. It may read files and do nothing else."""
 
 import contextlib
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.errors import FileError, NotFoundError
-from app.protocol.page import DrawPage, PageImage
+from app.protocol.page import DecodeImage, DrawPage, PageImage
 from app.worker import sandbox
 from app.worker.mupdf import pymupdf
 from app.worker.render.documents import OpenDocuments
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     _limit_memory()
     sandbox.confine(sandbox.Rights(readable=("/",), threads=True))
     renderer = Renderer()
-    worker = Worker("render", {"draw": {DrawPage: renderer.draw}})
+    worker = Worker("render", {"draw": {DrawPage: renderer.draw, DecodeImage: renderer.decode}})
     worker.at_exit(renderer.close)
     return worker.run()
 
@@ -62,6 +62,17 @@ class Renderer:
         payload = bytes(pixels.samples_mv)
         pymupdf.TOOLS.store_shrink(_STORE_SHARE_KEPT)
         return Reply(image, payload)
+
+    def decode(self, request: DecodeImage, job: Job) -> Reply:
+        """Decode an attached image.
+
+        Raises:
+            FileError: `image.bad`, `image.too_large`.
+        """
+        from app.worker.render.images import decode_image  # Pillow, which drawing pages does without
+
+        with _watched():
+            return decode_image(request, job)
 
     def close(self) -> None:
         """Close the documents."""

@@ -24,6 +24,7 @@ class FakeHost:
 
     answers: dict[type[Body], Any] = field(default_factory=dict)
     requests: list[Body] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
     connect_error: AppError | None = None
     data_dir: str = ""
     closed: bool = False
@@ -39,6 +40,7 @@ class FakeHost:
 
     async def call(self, request: Body, payload: bytes = b"") -> Any:
         await asyncio.sleep(0)
+        self.payloads.extend([payload] if payload else [])
         last = self.bodies(request)[-1]
         if isinstance(last, BaseException):
             raise last

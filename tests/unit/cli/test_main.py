@@ -10,10 +10,21 @@ from typing import Any
 import pytest
 
 from app.cli import main as cli
+from app.cli import question_files
 from app.cli.main import main
 from app.client import Cancelled
 from app.core.errors import AppError, NotFoundError, WorkerError
-from app.protocol.chat import AnswerDone, AnswerPhase, AnswerStats, AnswerToken, Ask, ChatMessage, Citation
+from app.protocol.chat import (
+    AnswerDone,
+    AnswerPhase,
+    AnswerStats,
+    AnswerToken,
+    Ask,
+    AttachImage,
+    ChatMessage,
+    Citation,
+    ImageAttachment,
+)
 from app.protocol.envelope import Message
 from app.protocol.library import (
     AddPaths,
@@ -392,6 +403,58 @@ def test_ask_prints_the_keys_of_its_interface(host: FakeHost, capsys: Capture) -
         temperature=0.5,
         seed=7,
     )
+
+
+def test_images_and_the_form_of_the_answer_go_with_the_question(
+    host: FakeHost, capsys: Capture, tmp_path: Path
+) -> None:
+    (tmp_path / "cat.png").write_bytes(b"pixels")
+    (tmp_path / "form.json").write_text('{"type": "object"}', "utf-8")
+    (tmp_path / "form.gbnf").write_text('root ::= "yes"', "utf-8")
+    image = ImageAttachment(sha256="a" * 64, name="cat.png", width=2, height=2)
+    host.answers |= {AttachImage: image, Ask: done(kind="general", citations=(), text='{"a": 1}')}
+    files = ["--image", str(tmp_path / "cat.png"), "--image", str(tmp_path / "cat.png")]
+    assert main(["ask", "What?", *files, "--schema", str(tmp_path / "form.json")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == '{"a": 1}\n'
+    assert "General knowledge" in captured.err
+    attached, again, asked = host.requests
+    assert attached == again == AttachImage(name="cat.png")
+    assert host.payloads == [b"pixels", b"pixels"]
+    assert isinstance(asked, Ask)
+    assert (asked.images, asked.json_schema, asked.grammar) == ((image, image), {"type": "object"}, "")
+    host.n_closed = 0
+    host.answers[Ask] = done(citations=(), text="yes")
+    assert main(["ask", "What?", "--grammar", str(tmp_path / "form.gbnf")]) == 0
+    assert capsys.readouterr() == ("yes\n", "")
+    asked = host.requests[-1]
+    assert isinstance(asked, Ask)
+    assert asked.grammar == 'root ::= "yes"'
+
+
+def test_files_of_a_question_that_cannot_be_used_are_named(
+    host: FakeHost, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, listed, binary = tmp_path / "broken.json", tmp_path / "list.json", tmp_path / "binary"
+    broken.write_text("{", "utf-8")
+    listed.write_text("[]", "utf-8")
+    binary.write_bytes(b"\xff\xfe\x00")
+    monkeypatch.setattr(question_files, "MAX_TEXT_BYTES", 10)
+    large = tmp_path / "large"
+    large.write_bytes(bytes(11))
+    for option, path, words in (
+        ("--schema", broken, "is not JSON"),
+        ("--schema", listed, "holds no JSON object"),
+        ("--grammar", binary, "is not text in UTF-8"),
+        ("--grammar", large, "is larger than"),
+        ("--image", tmp_path / "none.png", "cannot be read"),
+    ):
+        host.n_closed = 0
+        assert main(["ask", "What?", option, str(path)]) == 1
+        error = capsys.readouterr().err
+        assert path.name in error
+        assert words in error
+    assert host.requests == []
 
 
 def test_without_documents_the_model_is_asked_alone(host: FakeHost, capsys: Capture) -> None:

@@ -11,6 +11,7 @@ from app.core.prompting import (
     echo_stops,
     pack,
     passage_budget,
+    prompt_images,
     prompt_messages,
     question_content,
     search_limit,
@@ -127,3 +128,15 @@ def test_a_closing_mark_without_an_opening_one_is_taken_off() -> None:
     assert without_echo('It is 5 bar.\n"""\n') == "It is 5 bar."
     assert without_echo(' """\nIt is 5 bar.\n"""') == '"""\nIt is 5 bar.\n"""'
     assert without_echo("It is 5 bar. ") == "It is 5 bar."
+
+
+def test_images_are_named_by_their_first_appearance() -> None:
+    turns = [
+        PromptTurn("q1", "one?", "one.", images=("b", "a")),
+        PromptTurn("q2", "two?", "two."),
+        PromptTurn("q3", "three?", "three.", images=("a", "c")),
+    ]
+    assert prompt_images(turns, ("d", "b")) == ("b", "a", "c", "d")
+    messages = prompt_messages(SYSTEM_PROMPT, turns, "four?", ("d", "b"))
+    assert [m.images for m in messages if m.role == "user"] == [(0, 1), (), (1, 2), (3, 0)]
+    assert all(not m.images for m in messages if m.role != "user")

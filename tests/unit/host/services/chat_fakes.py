@@ -1,13 +1,15 @@
 """A library, an engine and models in this process, for tests of what the chat service makes of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.errors import AppError, NotFoundError
 from app.core.settings import Settings
+from app.host.services.ports import GenerationOptions, Picture
 from app.protocol.body import Body, Request
+from app.protocol.chat import ImageAttachment
 from app.protocol.engine import (
     CountTokens,
     EngineInfo,
@@ -181,20 +183,24 @@ class FakeEngine:
     hold: asyncio.Event | None = None
     writing: asyncio.Event = field(default_factory=asyncio.Event)
     prompts: list[Generate] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    counted: list[CountTokens] = field(default_factory=list)
     n_closed: int = 0
     underestimates: int = 0
 
     async def call(self, request: Request[Any]) -> Any:
         assert isinstance(request, CountTokens)
         await asyncio.sleep(0)
+        self.counted.append(request)
         if request.messages:
             n = sum(len(message.content.split()) + 4 for message in request.messages)
             return TokenCounts(counts=(n + self.underestimates,))
         return TokenCounts(counts=tuple(len(text.split()) for text in request.texts))
 
-    async def stream(self, request: Request[Any]) -> AsyncIterator[Body]:
+    async def stream(self, request: Request[Any], payload: bytes = b"") -> AsyncIterator[Body]:
         assert isinstance(request, Generate)
         self.prompts.append(request)
+        self.payloads.append(payload)
         try:
             yield TokenCounts(counts=())  # a newer worker may tell more
             yield PromptProgress(done=1, total=2, cached=0)
@@ -227,8 +233,11 @@ class FakeModels:
 
     context_length: int = 4096
     n_params: int = 8_000_000_000
+    reads_images: bool = False
     error: AppError | None = None
     asked: list[str] = field(default_factory=list)
+    options: GenerationOptions = field(default_factory=GenerationOptions)
+    noted: list[tuple[str, Generation]] = field(default_factory=list)
 
     async def ensure_loaded(
         self, name: str = "", on_progress: Callable[[float], None] | None = None
@@ -249,7 +258,34 @@ class FakeModels:
             has_template=True,
             load_seconds=0.1,
             n_threads=2,
+            handle="h1",
+            reads_images=self.reads_images,
         )
+
+    def generation_options(self, name: str) -> GenerationOptions:
+        return self.options
+
+    async def note_answer(self, handle: str, generation: Generation) -> None:
+        self.noted.append((handle, generation))
+
+
+@dataclass
+class FakeImages:
+    """Images that are kept; each is one pixel.
+
+    Attributes:
+        kept: their sha256.
+    """
+
+    kept: set[str] = field(default_factory=set)
+
+    async def check(self, images: Sequence[ImageAttachment]) -> None:
+        for image in images:
+            if image.sha256 not in self.kept:
+                raise NotFoundError("image.not_found", "This image is not kept any more.")
+
+    async def pictures(self, digests: Sequence[str]) -> dict[str, Picture]:
+        return {d: Picture(d, 1, 1, d[:3].encode()) for d in digests if d in self.kept}
 
 
 @dataclass

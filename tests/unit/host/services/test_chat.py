@@ -30,10 +30,18 @@ from app.protocol.chat import (
     Conversation,
     ConversationChanged,
     CreateConversation,
+    ImageAttachment,
 )
 from app.protocol.library import GetLibraryStatus, GetText, Scope, Search
 from tests.unit.host.conftest import Context, Recorder
-from tests.unit.host.services.chat_fakes import PUMP_TEXT, FakeEngine, FakeLibrary, FakeModels, FakeSettings
+from tests.unit.host.services.chat_fakes import (
+    PUMP_TEXT,
+    FakeEngine,
+    FakeImages,
+    FakeLibrary,
+    FakeModels,
+    FakeSettings,
+)
 
 QUESTION = "How long is the warranty?"
 
@@ -46,6 +54,7 @@ class Desk:
     engine: FakeEngine
     models: FakeModels
     settings: FakeSettings
+    images: FakeImages
     chats: Chats
     events: Recorder
     service: ChatService
@@ -71,8 +80,9 @@ async def desk(paths: DataPaths) -> AsyncIterator[Desk]:
     events = Recorder()
     library, engine, models, settings = FakeLibrary(), FakeEngine(), FakeModels(), FakeSettings()
     chats = Chats(paths.chats_db_path, paths.backups_dir, events)
-    service = ChatService(Ports(library, engine, models, settings), chats, events)
-    yield Desk(library, engine, models, settings, chats, events, service)
+    images = FakeImages()
+    service = ChatService(Ports(library, engine, models, settings, images), chats, events)
+    yield Desk(library, engine, models, settings, images, chats, events, service)
     await chats.close()
 
 
@@ -486,3 +496,100 @@ async def test_a_search_that_fails_ends_in_its_reason(desk: Desk) -> None:
     (kept,) = of(context, AnswerKept)
     assert isinstance(kept, AnswerKept)
     assert kept.answer.error_message == "The library ended."
+
+
+def image_of(letter: str) -> ImageAttachment:
+    return ImageAttachment(sha256=letter * 64, name=f"{letter}.png", width=1, height=1)
+
+
+async def test_an_image_goes_to_the_model_with_its_question_and_stays_in_its_place(desk: Desk) -> None:
+    desk.images.kept = {"a" * 64, "b" * 64}
+    desk.models.reads_images = True
+    done = await desk.ask("What is on this picture of a cat?", images=(image_of("a"),), use_documents=False)
+    await desk.ask(
+        "And on this one?", conversation_id=done.conversation_id, images=(image_of("b"), image_of("a"))
+    )
+    first, second = desk.engine.prompts
+    assert [message.images for message in first.messages] == [(), (0,)]
+    assert [message.images for message in second.messages] == [(), (0,), (), (1, 0)]
+    assert [image.sha256[0] for image in second.images] == ["a", "b"]
+    assert desk.engine.payloads == [b"aaa", b"aaabbb"]
+    assert second.conversation == done.conversation_id
+    assert second.handle == "h1"
+    whole = [request for request in desk.engine.counted if request.messages]
+    assert whole[-1].images == second.images
+    messages = (await desk.conversation(done.conversation_id)).messages
+    assert [len(message.images) for message in messages] == [1, 0, 2, 0]
+
+
+async def test_a_question_about_an_image_needs_no_documents(desk: Desk) -> None:
+    """What the documents do not hold may stand on the image, also one attached earlier."""
+    desk.images.kept = {"a" * 64}
+    desk.models.reads_images = True
+    done = await desk.ask("Zebras?", images=(image_of("a"),))
+    assert (done.answer.kind, done.found) == ("general", False)
+    done = await desk.ask("Zebras again?", conversation_id=done.conversation_id)
+    assert done.answer.kind == "general"
+    assert (await desk.ask("Zebras?")).answer.kind == "not_found"
+
+
+async def test_a_model_that_reads_no_images_says_so(desk: Desk) -> None:
+    desk.images.kept = {"a" * 64}
+    context = Context()
+    with pytest.raises(AppError) as caught:
+        await desk.ask("What is this?", context, images=(image_of("a"),), use_documents=False)
+    assert caught.value.code == "model.no_images"
+    assert caught.value.hint
+    (kept,) = [body for body in context.progressed if isinstance(body, AnswerKept)]
+    assert (kept.answer.state, kept.answer.error_code) == ("failed", "model.no_images")
+
+
+async def test_earlier_images_are_left_out_where_the_model_cannot_read_them(desk: Desk) -> None:
+    desk.images.kept = {"a" * 64}
+    desk.models.reads_images = True
+    done = await desk.ask("What is this?", images=(image_of("a"),), use_documents=False)
+    desk.models.reads_images = False
+    context = Context()
+    await desk.ask("And why?", context, conversation_id=done.conversation_id, use_documents=False)
+    assert not desk.engine.prompts[-1].images
+    assert not any(message.images for message in desk.engine.prompts[-1].messages)
+    details = [body.detail for body in context.progressed if isinstance(body, AnswerPhase)]
+    assert any("left out" in detail for detail in details)
+
+
+async def test_an_image_that_is_not_kept_is_refused_before_anything_is_stored(desk: Desk) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        await desk.ask("What is this?", images=(image_of("a"),))
+    assert caught.value.code == "image.not_found"
+    assert await desk.chats.do(ChatStore.list_entries) == ()
+
+
+async def test_an_image_that_vanishes_before_the_answer_is_named(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.images.kept = {"a" * 64}
+    desk.models.reads_images = True
+
+    async def nothing(digests: Any) -> dict[str, Any]:
+        return {}
+
+    monkeypatch.setattr(desk.images, "pictures", nothing)
+    with pytest.raises(AppError) as caught:
+        await desk.ask("What is this?", images=(image_of("a"),), use_documents=False)
+    assert caught.value.code == "image.bad"
+
+
+async def test_an_answer_of_a_given_form_stays_as_the_model_wrote_it(desk: Desk) -> None:
+    desk.models.n_params = 100_000_000
+    desk.engine.reply = '{"warranty": "The warranty is 24 months."}'
+    done = await desk.ask(json_schema={"type": "object"})
+    assert done.answer.kind == "documents"
+    assert done.answer.text == desk.engine.reply
+    assert done.answer.citations == ()
+    assert done.answer.unsupported == ()
+    (prompt,) = desk.engine.prompts
+    assert (prompt.json_schema, prompt.stop) == ({"type": "object"}, ())
+    desk.engine.reply = "24"
+    done = await desk.ask(grammar='root ::= "24"')
+    assert desk.engine.prompts[-1].grammar == 'root ::= "24"'
+    assert done.answer.text == "24"

@@ -24,7 +24,7 @@ from app.host.services.chat_database import backups, open_database
 from app.host.services.chat_schema import MIGRATIONS
 from app.host.services.chat_store import ChatStore, PromptRecord
 from app.host.services.chats import Chats
-from app.protocol.chat import AnswerStats, ChatMessage, Citation, CreateConversation
+from app.protocol.chat import AnswerStats, ChatMessage, Citation, CreateConversation, ImageAttachment
 from tests.unit.host.conftest import Recorder
 
 PASSAGE = Passage(1, 7, "/docs/a.pdf", "a.pdf", "Care", 3, 100, 109, "It is red")
@@ -101,6 +101,61 @@ def test_the_history_is_that_of_the_branch(paths: DataPaths) -> None:
     assert first.parent_id is not None
     assert turn.prompt == PromptTurn(first.parent_id, "Which colour? (prompt)", "Red", (1,), first.parent_id)
     assert history.passages == (PASSAGE,)
+    store.close()
+
+
+IMAGES = (
+    ImageAttachment(sha256="a" * 64, name="one.png", width=4, height=3),
+    ImageAttachment(sha256="b" * 64, name="two.jpg", width=5, height=6),
+)
+
+
+def test_images_come_back_with_their_question_and_stand_in_its_turn(paths: DataPaths) -> None:
+    store = open_store(paths)
+    entry = store.create(CreateConversation())
+    store.begin(entry.id, "What is this?", "", IMAGES)
+    _, asked, _ = store.begin(entry.id, "And this?", "", IMAGES[:1])
+    assert [message.images for message in store.conversation(entry.id).messages] == [
+        IMAGES,
+        (),
+        IMAGES[:1],
+        (),
+    ]
+    (turn,) = store.history(entry.id, asked.id).turns
+    assert turn.prompt.images == ("a" * 64, "b" * 64)
+    assert store.image_digests() == {"a" * 64, "b" * 64}
+    store.close()
+
+
+def test_images_leave_with_their_conversation(paths: DataPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(paths)
+    entry = store.create(CreateConversation())
+    store.begin(entry.id, "What is this?", "", IMAGES)
+    store.trash(entry.id)
+    store.close()
+    store = open_store(paths)
+    assert store.image_digests() == {"a" * 64, "b" * 64}
+    store.close()
+    monkeypatch.setattr(chat_store, "TRASH_KEPT_S", -1.0)
+    store = open_store(paths)
+    assert store.image_digests() == frozenset()
+    store.close()
+
+
+def test_conversations_from_before_images_are_kept(paths: DataPaths) -> None:
+    paths.root.mkdir(exist_ok=True)
+    opened = open_database(paths.chats_db_path, paths.backups_dir, MIGRATIONS[:1])
+    with opened.connection:
+        opened.connection.execute(
+            "INSERT INTO conversations VALUES ('c', 'Old', 1.0, 2.0, 'all', '[]', '', '', NULL, NULL)"
+        )
+    opened.connection.close()
+    store = open_store(paths)
+    assert [entry.title for entry in store.list_entries()] == ["Old"]
+    (copy,) = backups(paths.backups_dir)
+    assert copy.name.startswith("chats-v1-")
+    _, asked, _ = store.begin("c", "What is this?", "", IMAGES)
+    assert store.conversation("c").messages[0] == asked
     store.close()
 
 
@@ -249,7 +304,7 @@ def test_a_copy_is_made_before_each_migration(paths: DataPaths) -> None:
     later = (*MIGRATIONS, "CREATE TABLE later (x)")
     open_database(paths.chats_db_path, paths.backups_dir, later).connection.close()
     (copy,) = backups(paths.backups_dir)
-    assert copy.name.startswith("chats-v1-")
+    assert copy.name.startswith(f"chats-v{len(MIGRATIONS)}-")
     copy.replace(paths.chats_db_path)
     store = open_store(paths)
     assert store.list_entries() == (entry,)
