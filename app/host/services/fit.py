@@ -137,11 +137,15 @@ class FitService:
         if self._calibration is not None:
             return
         try:
-            self._calibration = await self._engine.call(Calibrate())
+            measured = await self._engine.call(Calibrate())
         except AppError as error:  # advice goes without speeds then
             log.info("the machine was not measured: %s", error.code)
             self._is_hopeless = True
             return
+        if measured.cpu_bytes_per_s <= 0:
+            self._is_hopeless = True
+            return
+        self._calibration = measured
         await self._keep()
 
     async def _keep(self) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import functools
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -129,6 +129,7 @@ class ModelLoader:
         self._unsaved: set[str] = set()
         self._crashes: dict[FileVersion, int] = {}
         self._without_gpu: set[FileVersion] = set()
+        self._listeners: dict[str, list[Callable[[float], None]]] = {}
         self.loading_path: Path | None = None
 
     # ------------------------------------------------------------------------------------------ state
@@ -164,15 +165,29 @@ class ModelLoader:
         Raises:
             AppError: the worker's reasons, `worker.died`, `model.not_found`, `model.crashes`.
         """
-        async with self._lock:
-            version = version_of(candidate.file.path)
-            handle = handle_of(candidate.file.path)
-            request = self._request(candidate, version)
-            item = self.present().get(handle)
-            if item is None or item.version != version or item.request != request:
-                item = await self._load(candidate, version, request, on_progress)
-            self._touch(handle)
-            return item
+        handle = handle_of(candidate.file.path)
+        with self._told_of(handle, on_progress):
+            async with self._lock:
+                version = version_of(candidate.file.path)
+                request = self._request(candidate, version)
+                item = self.present().get(handle)
+                if item is None or item.version != version or item.request != request:
+                    item = await self._load(candidate, version, request)
+                self._touch(handle)
+                return item
+
+    @contextlib.contextmanager
+    def _told_of(self, handle: str, on_progress: Callable[[float], None] | None) -> Iterator[None]:
+        """Let everybody who waits for a model see how far its loading is, whoever began it."""
+        if on_progress is None:
+            yield
+            return
+        listeners = self._listeners.setdefault(handle, [])
+        listeners.append(on_progress)
+        try:
+            yield
+        finally:
+            listeners.remove(on_progress)
 
     def _touch(self, handle: str) -> None:
         if handle in self._loaded:
@@ -204,7 +219,6 @@ class ModelLoader:
         candidate: Candidate,
         version: FileVersion,
         request: LoadModel,
-        on_progress: Callable[[float], None] | None,
     ) -> LoadedModel:
         await self._make_room(candidate, request.handle)
         if version not in self._crashes:
@@ -212,7 +226,7 @@ class ModelLoader:
         self.loading_path = candidate.file.path
         self._drop(request.handle)
         try:
-            info, request, notes = await self._tried(candidate, version, request, on_progress)
+            info, request, notes = await self._tried(candidate, version, request)
         except AppError as error:
             self._note_failure(candidate, version, error)
             raise
@@ -241,13 +255,12 @@ class ModelLoader:
         candidate: Candidate,
         version: FileVersion,
         request: LoadModel,
-        on_progress: Callable[[float], None] | None,
     ) -> tuple[EngineInfo, LoadModel, tuple[str, ...]]:
         """Load, and where a crash may be the graphics driver's, once more on the processor alone."""
         if version in self._without_gpu:
-            return await self._run(candidate, request, on_progress), request, (GPU_CRASHED,)
+            return await self._run(candidate, request), request, (GPU_CRASHED,)
         try:
-            return await self._run(candidate, request, on_progress), request, ()
+            return await self._run(candidate, request), request, ()
         except AppError as error:
             if error.code != "worker.died" or not request.gpu_layers or await self._fit.gpu() is None:
                 raise
@@ -256,11 +269,9 @@ class ModelLoader:
         request = replace(request, gpu_layers=0)
         entry = replace(candidate.entry, state="loading")
         self._events.publish(ModelChanged(model=entry, progress=0.0, note=GPU_CRASHED))
-        return await self._run(candidate, request, on_progress), request, (GPU_CRASHED,)
+        return await self._run(candidate, request), request, (GPU_CRASHED,)
 
-    async def _run(
-        self, candidate: Candidate, request: LoadModel, on_progress: Callable[[float], None] | None
-    ) -> EngineInfo:
+    async def _run(self, candidate: Candidate, request: LoadModel) -> EngineInfo:
         if request.snapshot_dir:
             await asyncio.to_thread(_make_folder, Path(request.snapshot_dir))
         entry = replace(candidate.entry, state="loading")
@@ -271,7 +282,7 @@ class ModelLoader:
                     return replace(body, handle=request.handle, name=candidate.entry.name)
                 if isinstance(body, EngineProgress):
                     self._events.publish(ModelChanged(model=entry, progress=body.fraction, note=body.note))
-                    if on_progress is not None:
+                    for on_progress in tuple(self._listeners.get(request.handle, ())):
                         on_progress(body.fraction)
         raise AssertionError("a stream ends with its result or raises")  # pragma: no cover
 
