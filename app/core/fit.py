@@ -32,6 +32,10 @@ KV_TYPES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 _KV_BLOCK = 32
 _CELLS = 256  # the engine makes contexts of whole multiples of this
 
+# What the engine keeps besides: its graphs, and each token's text, score, merges and places in hash tables.
+_ENGINE_BYTES = 12 * 1024**2
+_BYTES_PER_TOKEN = 380
+
 _MIB = 1024**2
 _GIB = 1024**3
 # Of the GPU's free memory: room for the window's own surfaces and the driver's working memory.
@@ -84,12 +88,14 @@ class Wish:
         kv_type: a key of KV_TYPES; empty: chosen.
         gpu_layers: -1: as many as fit; 0: none.
         batch_tokens: prompt tokens evaluated at once; 0: chosen from the model's size.
+        flash_attention: allowed; without it the KV cache stays float16 and the buffers grow with the context.
     """
 
     context_length: int = 0
     kv_type: str = ""
     gpu_layers: int = -1
     batch_tokens: int = 0
+    flash_attention: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,14 +156,22 @@ def batch_tokens(n_params: int) -> int:
     return 128 if n_params < 4_000_000_000 else 64
 
 
-def memory_need(shape: ModelShape, n_ctx: int, kv_type: str, n_batch: int, gpu_layers: int = 0) -> Need:
+def memory_need(
+    shape: ModelShape,
+    n_ctx: int,
+    kv_type: str,
+    n_batch: int,
+    gpu_layers: int = 0,
+    *,
+    flash: bool = True,
+) -> Need:
     """Compute what a model takes, loaded with these options (as in Placement) and after its first answer."""
     n_gpu = max(0, min(gpu_layers, shape.n_layers))
     copy_bytes = shape.output_bytes if n_gpu and shape.is_tied else 0
     gpu_weights = n_gpu * shape.layer_bytes + (shape.output_bytes if n_gpu else 0)
     kv_bytes = kv_cache_bytes(shape, n_ctx, kv_type) + shape.state_bytes
     gpu_kv = kv_bytes * n_gpu // max(shape.n_layers, 1)
-    buffer_bytes = compute_bytes(shape, n_ctx, n_batch)
+    buffer_bytes = compute_bytes(shape, n_ctx, n_batch, flash=flash)
     gpu_buffers = buffer_bytes if n_gpu else 0
     runtime_bytes = _runtime_bytes(shape)
     weight_bytes = shape.weight_bytes + copy_bytes
@@ -177,14 +191,25 @@ def kv_cache_bytes(shape: ModelShape, n_ctx: int, kv_type: str) -> int:
     return int(n_cells * shape.n_kv_heads_total * (shape.key_size + shape.value_size) * KV_TYPES[kv_type])
 
 
-def compute_bytes(shape: ModelShape, n_ctx: int, n_batch: int) -> int:
-    """Give the bytes of a batch's intermediate results."""
-    activations = n_batch * (8 * shape.width + 3 * shape.inner)
-    return 4 * (activations + 2 * shape.n_vocab) + 2 * n_batch * n_ctx
+def compute_bytes(shape: ModelShape, n_ctx: int, n_batch: int, *, flash: bool = True) -> int:
+    """Give the bytes of a batch's intermediate results, for a context that is full.
+
+    The widest moments of a layer are the feed-forward part (gate, up and their product beside four vectors of
+    the model's width) and, without flash attention, the scores of every head over the whole context.
+    """
+    kv_width = shape.n_kv_heads_total // max(shape.n_layers, 1) * shape.key_size
+    numbers = 3 * shape.inner + 4 * shape.width
+    mask_bytes = 2 * n_ctx
+    if not flash:
+        numbers = max(numbers, shape.n_heads * n_ctx + 5 * shape.width + 2 * kv_width)
+        mask_bytes = 4 * n_ctx
+    copied = max(shape.inner, shape.width)  # a product's operand, converted to the weights' kind of numbers
+    logits = 4 * 2 * shape.n_vocab
+    return n_batch * (4 * numbers + mask_bytes + copied) + logits
 
 
 def _runtime_bytes(shape: ModelShape) -> int:
-    return 16 * _MIB + 400 * shape.n_vocab
+    return _ENGINE_BYTES + _BYTES_PER_TOKEN * shape.n_vocab
 
 
 def kv_types_for(shape: ModelShape) -> tuple[str, ...]:
@@ -200,7 +225,7 @@ def place(shape: ModelShape, room: Room, wish: Wish = Wish()) -> Placement:
     one, does not fit with a KV cache of float16, q8_0 is taken, which costs half.
     """
     n_batch = wish.batch_tokens or batch_tokens(shape.n_params)
-    possible = kv_types_for(shape)
+    possible = kv_types_for(shape) if wish.flash_attention else ("f16",)
     kv_types = (wish.kv_type,) if wish.kv_type in possible else possible[:2]
     placement = _placed(shape, room, wish, kv_types[0], n_batch)
     for kv_type in kv_types[1:]:
@@ -215,14 +240,14 @@ def _placed(shape: ModelShape, room: Room, wish: Wish, kv_type: str, n_batch: in
     wanted = min(wanted, shape.n_layers) if room.gpu_usable_bytes else 0
 
     def at(n_ctx: int, gpu_layers: int) -> Placement:
-        need = memory_need(shape, n_ctx, kv_type, n_batch, gpu_layers)
+        need = memory_need(shape, n_ctx, kv_type, n_batch, gpu_layers, flash=wish.flash_attention)
         return Placement(
             n_ctx=n_ctx,
             kv_type=kv_type,
             gpu_layers=gpu_layers,
             n_batch=n_batch,
             need=need,
-            fits=_fits(need, room),
+            fits=fits(need, room),
         )
 
     if wanted == shape.n_layers:
@@ -254,7 +279,8 @@ def _affordable(shape: ModelShape, contexts: list[int], kv_type: str, room_bytes
     return contexts[-1]
 
 
-def _fits(need: Need, room: Room) -> bool:
+def fits(need: Need, room: Room) -> bool:
+    """Whether a need is not above the room, on the GPU and in main memory."""
     if need.gpu_bytes > room.gpu_usable_bytes:
         return False
     main_bytes = need.total_bytes if room.gpu_integrated else need.cpu_bytes

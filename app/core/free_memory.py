@@ -1,4 +1,4 @@
-"""Main memory that can be used without swapping: the machine's, or the control group's if less."""
+"""How much main memory is free for a model, on this machine and in this control group."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,14 +7,15 @@ import psutil
 
 
 def available_memory() -> int:
-    """Give the bytes that are free for this process and its children."""
-    return min([int(psutil.virtual_memory().available), *_own_rooms()])
+    """Give the bytes usable without swapping: the machine's, or the control group's if less."""
+    return min([int(psutil.virtual_memory().available), *own_rooms()])
 
 
-def _own_rooms() -> list[int]:
+def own_rooms(groups: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """Give the memory left in each limited control group of this process; nothing outside Linux."""
     try:
-        lines = Path("/proc/self/cgroup").read_text("ascii").splitlines()
-    except OSError:  # not Linux
+        lines = groups.read_text("ascii").splitlines()
+    except OSError:
         return []
     return control_group_rooms(lines, Path("/sys/fs/cgroup"))
 
@@ -39,10 +40,9 @@ def control_group_rooms(lines: Sequence[str], root: Path) -> list[int]:
         else:
             continue
         group = folder / path.lstrip("/")
-        for level in (group, *group.parents):
+        n_above = len(group.parts) - len(folder.parts)
+        for level in (group, *group.parents)[: n_above + 1]:
             rooms.extend(_room(level, *names))
-            if level == folder:
-                break
     return rooms
 
 

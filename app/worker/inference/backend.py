@@ -5,8 +5,10 @@ Source: `llama.h` of the llama.cpp that llama-cpp-python 0.3.36 brings.
 
 import ctypes
 import logging
+import re
 import sys
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
@@ -14,14 +16,37 @@ from app.worker.inference.native import lib, load_plugins
 
 log = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True)
+class Buffer:
+    """Memory that the engine allocated.
+
+    Attributes:
+        device: `CPU`, `CPU_Mapped`, `CPU_REPACK`, `Vulkan0`, `Vulkan_Host`, …
+        use: `model`, `KV`, `RS`, `compute`, `output`.
+    """
+
+    device: str
+    use: str
+    size_bytes: int
+
+
 _LOG_LEVELS = {3: logging.WARNING, 4: logging.ERROR}
 
+_INFO = 2
+# The engine says what it allocates: `Vulkan0 compute buffer size =    21.51 MiB`.
+_BUFFER = re.compile(rb"(\S+) +(\w+) buffer size = +([\d.]+) MiB")
+
 _recent_errors: deque[str] = deque(maxlen=20)
+_recent_buffers: list[Buffer] = []
 _flags: "WeakSet[AbortFlag]" = WeakSet()
 
 
 def _on_log(level: int, text: bytes, _user_data: Any) -> None:
-    """Pass the engine's warnings and errors to the log; called from any of its threads."""
+    """Pass the engine's warnings and errors to the log, note its buffers; called from any of its threads."""
+    if level == _INFO and (found := _BUFFER.search(text)):
+        device, use, mebibytes = (part.decode("utf-8", "replace") for part in found.groups())
+        _recent_buffers.append(Buffer(device, use, int(float(mebibytes) * 2**20)))
     severity = _LOG_LEVELS.get(level)
     if any(flag.is_set() for flag in _flags):  # it calls every abort an error
         severity = None
@@ -54,6 +79,13 @@ def take_errors() -> str:
     text = "; ".join(_recent_errors)
     _recent_errors.clear()
     return text
+
+
+def take_buffers() -> tuple[Buffer, ...]:
+    """Give and forget the buffers that the engine allocated since the last call."""
+    buffers = tuple(_recent_buffers)
+    _recent_buffers.clear()
+    return buffers
 
 
 class AbortFlag:

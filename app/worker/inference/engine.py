@@ -9,12 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core.errors import ModelError
+from app.core.fit import Placement, Room, Wish, shape_of
 from app.core.gguf import GgufHead, read_head
 from app.protocol.engine import EngineInfo, LoadModel
-from app.worker.inference.backend import has_gpu, take_errors
+from app.protocol.hardware import Gpu
+from app.worker.inference.backend import take_buffers, take_errors
 from app.worker.inference.cores import generation_threads
-from app.worker.inference.memory import MemoryPlan, available_memory, plan_memory
-from app.worker.inference.native_model import NativeContext, NativeModel
+from app.worker.inference.gpu import usable_gpus
+from app.worker.inference.ladder import Ladder, Step
+from app.worker.inference.measuring import MemoryMeter
+from app.worker.inference.memory import plan_memory, room_for, too_large
+from app.worker.inference.native_model import DECODED, KV_NUMBERS, NativeContext, NativeModel
 from app.worker.inference.prompt_cache import PromptCache
 from app.worker.inference.template import ChatTemplate, Renderer, fallback_template
 from app.worker.inference.text_model import Surroundings
@@ -26,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _READING_SHARE = 0.8
 _PROGRESS_INTERVAL_S = 0.1
+_FIRST_TOKENS = (1, 2)
 _SPLIT_NAME = re.compile(r"^(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
 Progress = Callable[[float], None]
@@ -54,6 +60,7 @@ class LoadedModel:
     Attributes:
         n_batch: tokens of a prompt evaluated in one call.
         cache: mirror of the context's KV cache.
+        meter: measures what it takes of the memory.
     """
 
     options: LoadModel
@@ -65,6 +72,7 @@ class LoadedModel:
     cache: PromptCache
     n_batch: int
     info: EngineInfo
+    meter: MemoryMeter
 
     def raise_if_changed(self) -> None:
         """Check the files under the memory map: one that was overwritten gives garbage without an error.
@@ -98,121 +106,191 @@ def load_model(options: LoadModel, around: Surroundings) -> LoadedModel:
         Cancelled: on request.
     """
     started = time.perf_counter()
-    report = _throttled(lambda done: around.on_progress(done, ""))
-    is_cancelled = around.is_cancelled
-    head = read_head(Path(options.path))
-    paths = _parts(head)
-    stamps = {path: _stamp(path) for path in paths}
-    weight_bytes = head.weight_bytes + sum(read_head(path).weight_bytes for path in paths[1:])
-    n_batch = batch_tokens(head.n_params * weight_bytes // max(head.weight_bytes, 1))
-    plan = plan_memory(head, weight_bytes, options.context_length, n_batch, available_memory())
-    for path in paths:
-        read_ahead(path, lambda done: report(done * _READING_SHARE), is_cancelled)
-    if is_cancelled():
-        raise Cancelled
-    loaded = _load(options, head, plan, n_batch, stamps, around, report)
-    report(1.0)
+    loading = _Loading(options, around)
+    loaded = loading.run()
+    loading.report(1.0)
     return replace(loaded, info=replace(loaded.info, load_seconds=time.perf_counter() - started))
 
 
-def batch_tokens(n_params: int) -> int:
-    """Choose how many prompt tokens are evaluated in one call.
+@dataclass(frozen=True)
+class _Opened:
+    """A model that is in memory and has been tried."""
 
-    Large batches are faster (512: 430 tokens a second on two cores with the starter model, 128: 415, 32:
-    310), small
-    ones make progress visible and let the abort flag be read: the engine reads it between the nodes of a
-    graph, and one matrix product of 512 tokens takes half a second on two cores with a model of 8 billion
-    weights. The choice depends on the model alone, so that the same prompt is always cut, and therefore
-    rounded, in the same way.
-    """
-    if n_params < 1_000_000_000:
-        return 512
-    return 128 if n_params < 4_000_000_000 else 64
+    model: NativeModel
+    context: NativeContext
+    vocabulary: Vocabulary
+    placement: Placement
+
+    def close(self) -> None:
+        self.context.close()
+        self.model.close()
 
 
-def _load(
-    options: LoadModel,
-    head: GgufHead,
-    plan: MemoryPlan,
-    n_batch: int,
-    stamps: dict[Path, FileStamp],
-    around: Surroundings,
-    report: Progress,
-) -> LoadedModel:
-    is_cancelled = around.is_cancelled
+class _Loading:
+    """One loading, from the file's head to the model that has evaluated its first tokens."""
 
-    def on_native_progress(done: float) -> bool:
-        report(_READING_SHARE + done * (1 - _READING_SHARE))
-        return not is_cancelled()
+    def __init__(self, options: LoadModel, around: Surroundings) -> None:
+        self._options, self._around = options, around
+        self._head = read_head(Path(options.path))
+        self._paths = _parts(self._head)
+        self._stamps = {path: _stamp(path) for path in self._paths}
+        self._heads = [self._head, *(read_head(path) for path in self._paths[1:])]
+        self._shape = shape_of(self._head, self._heads[1:])
+        self._n_threads = options.n_threads or generation_threads()
+        self._note = ""
+        self._notes: list[str] = []
+        self.report = _throttled(lambda done: around.on_progress(done, self._note))
 
-    n_threads = options.n_threads or generation_threads()
+    def run(self) -> LoadedModel:
+        gpus = usable_gpus() if self._options.gpu_layers else ()
+        room = room_for(gpus)
+        wish = _wish(self._options)
+        self._say(_flash_note(self._options))
+        ladder = Ladder(self._shape, wish, room)
+        step = plan_memory(self._head, ladder, room)
+        for path in self._paths:
+            read_ahead(path, lambda done: self.report(done * _READING_SHARE), self._around.is_cancelled)
+        if self._around.is_cancelled():
+            raise Cancelled
+        take_buffers()
+        meter = MemoryMeter()
+        opened = self._climb_down(step, ladder, room, meter)
+        return self._loaded(opened, gpus, meter)
 
-    def open_native(*, use_gpu: bool) -> tuple[NativeModel, NativeContext, Vocabulary]:
-        model = NativeModel(Path(options.path), on_native_progress, use_gpu=use_gpu)
+    def _climb_down(self, step: Step, ladder: Ladder, room: Room, meter: MemoryMeter) -> _Opened:
+        """Load as planned, or as the ladder says where that fails.
+
+        Raises:
+            ModelError: nothing worked.
+            Cancelled: on request.
+        """
+        while True:
+            self._say(step.note)
+            if not step.placement.fits:
+                raise too_large(self._head, step.placement, room, shorter_helps=False)
+            try:
+                return self._open(step.placement, meter)
+            except (OSError, MemoryError) as error:
+                words = take_errors()
+                if self._around.is_cancelled():
+                    raise Cancelled from error
+                below = ladder.below(step.placement, of_weights=isinstance(error, OSError))
+                if below is None:
+                    raise _load_failed(self._head, words) from error
+                log.info("%s: %s", below.note, words)
+                step = below
+
+    def _open(self, placement: Placement, meter: MemoryMeter) -> _Opened:
+        """Load onto the devices of a placement and evaluate first tokens.
+
+        Raises:
+            OSError: the weights could not be loaded.
+            MemoryError: the context could not be made or used.
+        """
+        take_buffers()
+        model = NativeModel(Path(self._options.path), self._go_on, gpu_layers=placement.gpu_layers)
         try:
             if not model.generates_text:
-                raise _not_a_chat_model(head)
-            context = NativeContext(model, plan.n_ctx, n_batch, n_threads, around.abort)
-            return model, context, Vocabulary(model)
+                raise _not_a_chat_model(self._head)
+            context = NativeContext(
+                model,
+                placement.n_ctx,
+                placement.n_batch,
+                self._n_threads,
+                self._around.abort,
+                kv_type=placement.kv_type,
+                flash_attention=self._options.flash_attention,
+            )
+            opened = _Opened(model, context, Vocabulary(model), placement)
         except BaseException:
             model.close()
             raise
-
-    model, context, vocabulary = _with_gpu_if_possible(open_native, head, is_cancelled)
-    return LoadedModel(
-        options=options,
-        stamps=stamps,
-        model=model,
-        context=context,
-        vocabulary=vocabulary,
-        template=_chat_template(head, vocabulary, around.renderer),
-        cache=PromptCache(),
-        n_batch=n_batch,
-        info=_info(options, head, model, context, n_threads),
-    )
-
-
-def _with_gpu_if_possible(
-    open_native: Callable[..., tuple[NativeModel, NativeContext, Vocabulary]],
-    head: GgufHead,
-    is_cancelled: Callable[[], bool],
-) -> tuple[NativeModel, NativeContext, Vocabulary]:
-    """Load onto the GPUs that the engine found, and onto the processor alone where that fails.
-
-    Raises:
-        ModelError: neither worked.
-        Cancelled: on request.
-    """
-    for use_gpu in (True, False) if has_gpu() else (False,):
         try:
-            return open_native(use_gpu=use_gpu)
-        except (OSError, MemoryError) as error:
-            if is_cancelled():
-                raise Cancelled from error
-            words = take_errors()
-            if not use_gpu:
-                raise _load_failed(head, words) from error
-            log.info("the model could not be loaded onto the GPU and goes to the processor: %s", words)
-    raise AssertionError("the processor is always tried")
+            meter.loaded(self._heads, take_buffers())
+            self._warm_up(context)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def _go_on(self, done: float) -> bool:
+        self.report(_READING_SHARE + done * (1 - _READING_SHARE))
+        return not self._around.is_cancelled()
+
+    def _warm_up(self, context: NativeContext) -> None:
+        """Evaluate first tokens: the weights come into memory, and a device that fails shows it now.
+
+        Raises:
+            MemoryError: the engine could not.
+            Cancelled: on request.
+        """
+        code = context.decode(_FIRST_TOKENS)
+        if self._around.is_cancelled():
+            raise Cancelled
+        if code != DECODED:
+            raise MemoryError(f"the engine could not evaluate its first tokens ({code})")
+        context.clear()
+
+    def _say(self, note: str) -> None:
+        """Tell of something that was given up."""
+        if note:
+            self._notes.append(note)
+            self._note = note
+            self._around.on_progress(0.0 if len(self._notes) == 1 else _READING_SHARE, note)
+
+    def _loaded(self, opened: _Opened, gpus: tuple[Gpu, ...], meter: MemoryMeter) -> LoadedModel:
+        return LoadedModel(
+            options=self._options,
+            stamps=self._stamps,
+            model=opened.model,
+            context=opened.context,
+            vocabulary=opened.vocabulary,
+            template=_chat_template(self._head, opened.vocabulary, self._around.renderer),
+            cache=PromptCache(),
+            n_batch=opened.placement.n_batch,
+            info=self._info(opened, gpus, meter),
+            meter=meter,
+        )
+
+    def _info(self, opened: _Opened, gpus: tuple[Gpu, ...], meter: MemoryMeter) -> EngineInfo:
+        head, placement = self._head, opened.placement
+        return EngineInfo(
+            path=str(head.path),
+            name=head.path.stem,
+            architecture=head.architecture,
+            description=opened.model.description,
+            n_params=opened.model.n_params,
+            context_length=opened.context.n_tokens_max,
+            context_trained=head.context_trained,
+            has_template=head.chat_template is not None,
+            load_seconds=0.0,
+            handle=self._options.handle,
+            n_layers=self._shape.n_layers,
+            n_threads=self._n_threads,
+            device=gpus[0].description if placement.gpu_layers else "CPU",
+            n_gpu_layers=placement.gpu_layers,
+            kv_type=placement.kv_type,
+            notes=tuple(self._notes),
+            predicted_bytes=placement.need.total_bytes,
+            measured_bytes=meter.loaded_bytes(),
+        )
 
 
-def _info(
-    options: LoadModel, head: GgufHead, model: NativeModel, context: NativeContext, n_threads: int
-) -> EngineInfo:
-    return EngineInfo(
-        path=str(head.path),
-        name=head.path.stem,
-        architecture=head.architecture,
-        description=model.description,
-        n_params=model.n_params,
-        context_length=context.n_tokens_max,
-        context_trained=head.context_trained,
-        has_template=head.chat_template is not None,
-        load_seconds=0.0,
-        handle=options.handle,
-        n_layers=head.number("block_count"),
-        n_threads=n_threads,
+def _wish(options: LoadModel) -> Wish:
+    return Wish(
+        context_length=options.context_length,
+        kv_type=options.kv_type if options.kv_type in KV_NUMBERS else "",
+        gpu_layers=options.gpu_layers,
+        batch_tokens=options.batch_tokens,
+        flash_attention=options.flash_attention != "off",
     )
+
+
+def _flash_note(options: LoadModel) -> str:
+    """Say that a KV type cannot be used without flash attention."""
+    if options.flash_attention == "off" and options.kv_type not in ("", "auto", "f16"):
+        return f"The KV cache is kept as f16: {options.kv_type} needs flash attention, which is off."
+    return ""
 
 
 def _chat_template(head: GgufHead, vocabulary: Vocabulary, renderer: Renderer) -> ChatTemplate:

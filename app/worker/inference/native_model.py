@@ -17,6 +17,10 @@ from app.worker.inference.backend import AbortFlag, take_errors
 from app.worker.inference.native import lib
 
 DECODED, ABORTED = 0, 2
+ALL_LAYERS = -1
+# Source: `enum ggml_type` in ggml.h.
+KV_NUMBERS = {"f16": 1, "q8_0": 8, "q4_0": 2}
+FLASH_NUMBERS = {"auto": -1, "off": 0, "on": 1}
 _SEQUENCE, _TO_THE_END = 0, -1
 
 
@@ -28,21 +32,31 @@ class NativeModel:
         vocab: `llama_vocab *`.
     """
 
-    def __init__(self, path: Path, on_progress: Callable[[float], bool], *, use_gpu: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_progress: Callable[[float], bool],
+        *,
+        use_gpu: bool = True,
+        gpu_layers: int = ALL_LAYERS,
+    ) -> None:
         """Load the weights, memory-mapped; blocks.
 
         Args:
             path: a file that passed `app.core.gguf.read_head`.
             on_progress: told 0 to 1; returning False ends the loading.
-            use_gpu: the GPUs that the engine found get its layers.
+            use_gpu: the GPUs that the engine found may be used.
+            gpu_layers: the last so many repeating layers go there, and the output matrix with them.
 
         Raises:
             OSError: the engine refused the file or was told to stop; `take_errors` says why.
         """
         parameters = lib.llama_model_default_params()
-        if not use_gpu:
+        if not use_gpu or not gpu_layers:
             self._no_devices = (ctypes.c_void_p * 1)(None)  # a list that ends at once
             parameters.devices = ctypes.addressof(self._no_devices)
+        elif gpu_layers != ALL_LAYERS:
+            parameters.n_gpu_layers = gpu_layers + 1  # the engine counts the output matrix as one
         parameters.progress_callback = lib.llama_progress_callback(lambda done, _data: on_progress(done))
         name = str(path).encode() if sys.platform == "win32" else os.fsencode(path)
         take_errors()
@@ -90,9 +104,26 @@ class NativeContext:
     """
 
     def __init__(
-        self, model: NativeModel, n_ctx: int, n_batch: int, n_threads: int, abort: AbortFlag
+        self,
+        model: NativeModel,
+        n_ctx: int,
+        n_batch: int,
+        n_threads: int,
+        abort: AbortFlag,
+        *,
+        kv_type: str = "f16",
+        flash_attention: str = "auto",
     ) -> None:
         """Allocate the context.
+
+        Args:
+            model: whose context it is.
+            n_ctx: tokens.
+            n_batch: tokens evaluated in one call, at most.
+            n_threads: of the processor.
+            abort: read between the nodes of a graph.
+            kv_type: a key of KV_NUMBERS.
+            flash_attention: a key of FLASH_NUMBERS.
 
         Raises:
             MemoryError: the engine could not.
@@ -104,6 +135,8 @@ class NativeContext:
         parameters.n_outputs_max = (
             1  # only the last token's logits are wanted: saves n_vocab floats a batch token
         )
+        parameters.type_k = parameters.type_v = KV_NUMBERS[kv_type]
+        parameters.flash_attn_type = FLASH_NUMBERS[flash_attention]
         parameters.abort_callback = abort.callback
         parameters.abort_callback_data = abort.address
         self._abort = abort  # keeps the flag's memory alive

@@ -11,6 +11,7 @@ from app.core.fit import (
     advise,
     advise_by_size,
     batch_tokens,
+    compute_bytes,
     kv_cache_bytes,
     kv_types_for,
     memory_need,
@@ -116,6 +117,15 @@ def test_heads_that_are_no_whole_blocks_keep_float16() -> None:
     odd = shape(key_size=80, value_size=80)
     assert kv_types_for(odd) == ("f16",)
     assert place(odd, room(6), Wish(context_length=16_384, kv_type="q8_0")).kv_type == "f16"
+
+
+def test_without_flash_attention_the_buffers_grow() -> None:
+    with_it, without = compute_bytes(shape(), 16_384, 64), compute_bytes(shape(), 16_384, 64, flash=False)
+    assert without > 4 * with_it
+    assert without > 64 * 32 * 16_384 * 4, "scores of all heads"
+    placement = placed(6, context_length=16_384, flash_attention=False)
+    assert (placement.kv_type, placement.fits) == ("f16", False)
+    assert placement.need.compute_bytes == without
 
 
 def test_batches_shrink_as_models_grow() -> None:

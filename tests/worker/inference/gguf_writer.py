@@ -2,55 +2,27 @@
 
 import array
 import random
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
-_FORMS = {U8: "B", I8: "b", U16: "H", I16: "h", U32: "I", I32: "i", F32: "f", U64: "Q", I64: "q", F64: "d"}
+from app.core.gguf_writing import BOOL as BOOL
+from app.core.gguf_writing import F32 as F32
+from app.core.gguf_writing import I32 as I32
+from app.core.gguf_writing import STRING as STRING
+from app.core.gguf_writing import U32 as U32
+from app.core.gguf_writing import U64 as U64
+from app.core.gguf_writing import head as head
+from app.core.gguf_writing import items as items
+from app.core.gguf_writing import number as number
+from app.core.gguf_writing import padded as padded
+from app.core.gguf_writing import scalar as scalar
+from app.core.gguf_writing import tensor_info as tensor_info
+from app.core.gguf_writing import text as text
 
 TYPE_F32, TYPE_F16, TYPE_Q4_0 = 0, 1, 2
 NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
-
-
-def number(kind: int, value: Any) -> bytes:
-    """Give the bytes of a number."""
-    return struct.pack("<?" if kind == BOOL else "<" + _FORMS[kind], value)
-
-
-def text(value: str | bytes) -> bytes:
-    """Give the bytes of a string: length and content."""
-    data = value.encode() if isinstance(value, str) else value
-    return struct.pack("<Q", len(data)) + data
-
-
-def scalar(kind: int, value: Any) -> bytes:
-    """Give the bytes of a typed value."""
-    return struct.pack("<I", kind) + (text(value) if kind == STRING else number(kind, value))
-
-
-def items(kind: int, values: Sequence[Any]) -> bytes:
-    """Give the bytes of a typed array."""
-    body = b"".join(text(value) if kind == STRING else number(kind, value) for value in values)
-    return struct.pack("<IIQ", ARRAY, kind, len(values)) + body
-
-
-def tensor_info(name: str | bytes, shape: Sequence[int], kind: int, offset: int) -> bytes:
-    """Give the bytes of one row of the tensor table."""
-    dimensions = b"".join(struct.pack("<Q", n) for n in shape)
-    return text(name) + struct.pack("<I", len(shape)) + dimensions + struct.pack("<IQ", kind, offset)
-
-
-def head(n_tensors: int, n_keys: int, magic: bytes = b"GGUF", version: int = 3) -> bytes:
-    """Give the first 24 bytes."""
-    return magic + struct.pack("<IQQ", version, n_tensors, n_keys)
-
-
-def padded(data: bytes, alignment: int = 32) -> bytes:
-    """Fill up to a multiple of the alignment."""
-    return data + bytes(-len(data) % alignment)
 
 
 @dataclass

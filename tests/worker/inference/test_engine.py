@@ -10,9 +10,9 @@ import pytest
 
 from app.core.errors import ModelError
 from app.protocol.engine import LoadModel, PromptMessage
-from app.worker.inference import engine
+from app.worker.inference import engine, memory
 from app.worker.inference.backend import AbortFlag
-from app.worker.inference.engine import LoadedModel, batch_tokens, load_model
+from app.worker.inference.engine import LoadedModel, load_model
 from app.worker.inference.template import Renderer
 from app.worker.inference.text_model import Surroundings
 from app.worker.runtime import Cancelled
@@ -116,7 +116,7 @@ def test_unknown_architecture(load: Loader, tmp_path: Path, caplog: pytest.LogCa
 def test_too_large_model_is_not_loaded(
     load: Loader, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "available_memory", lambda: 1_000_000)
+    monkeypatch.setattr(memory, "available_memory", lambda: 1_000_000)
     assert refusal(load, tiny_path).code == "model.too_large"
 
 
@@ -132,7 +132,7 @@ def test_loading_can_be_cancelled(
 def test_context_that_cannot_be_allocated(
     load: Loader, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_args: object) -> None:
+    def fail(*_args: object, **_options: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(engine, "NativeContext", fail)
@@ -185,10 +185,6 @@ def test_changed_file_is_noticed(load: Loader, tiny_path: Path, change: object) 
     with pytest.raises(ModelError) as caught:
         loaded.raise_if_changed()
     assert caught.value.code == "model.changed"
-
-
-def test_batches_shrink_as_models_grow() -> None:
-    assert [batch_tokens(n) for n in (135_000_000, 3_000_000_000, 8_000_000_000)] == [512, 128, 64]
 
 
 @pytest.mark.parametrize(("tokenizer", "begins"), [("bpe", "<|im_start|>"), ("spm", "<s>### User:")])

@@ -1,21 +1,16 @@
-"""Which of the engine's plug-ins are loaded, and how it goes on without a GPU."""
+"""Which of the engine's plug-ins are loaded."""
 
 import ctypes
-import logging
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.core.errors import ModelError
-from app.core.gguf import read_head
-from app.worker.inference import engine, native
+from app.worker.inference import native
 from app.worker.inference.backend import has_gpu
 from app.worker.inference.native_model import NativeModel
-from app.worker.runtime import Cancelled
 
 LINUX = ("libggml.so.0", "libggml-base.so.0", "libggml-base.so", "libllama.so")
 PLUGINS = ("libggml-cpu-haswell.so", "libggml-cpu-sse42.so", "libggml-vulkan.so")
@@ -155,86 +150,7 @@ def test_names_on_other_systems(
     assert registry.calls == [("ggml_backend_load", files[2]), ("ggml_backend_load", files[1])]
 
 
-# --- with and without a GPU
-
-Opened = tuple[Any, Any, Any]
-
-
-class Opener:
-    """Stands in for the opening of a model.
-
-    Attributes:
-        tried: with or without the GPU, in order.
-    """
-
-    def __init__(self, *failing: bool, error: Exception) -> None:
-        self.tried: list[bool] = []
-        self._failing, self._error = failing, error
-
-    def __call__(self, *, use_gpu: bool) -> Opened:
-        self.tried.append(use_gpu)
-        if use_gpu in self._failing:
-            raise self._error
-        return "model", "context", "vocabulary"
-
-
-@pytest.fixture
-def opens(monkeypatch: pytest.MonkeyPatch, tiny_path: Path) -> Callable[..., Opened]:
-    """Give a function that loads with what opens models, on a machine with a GPU or without."""
-    monkeypatch.setattr(engine, "take_errors", lambda: "ErrorOutOfDeviceMemory")
-
-    def load(opener: Opener, *, gpu: bool, cancelled: bool = False) -> Opened:
-        monkeypatch.setattr(engine, "has_gpu", lambda: gpu)
-        return engine._with_gpu_if_possible(opener, read_head(tiny_path), lambda: cancelled)
-
-    return load
-
-
-def test_the_gpu_is_tried_first(opens: Callable[..., Opened]) -> None:
-    opener = Opener(error=OSError())
-    assert opens(opener, gpu=True) == ("model", "context", "vocabulary")
-    assert opener.tried == [True]
-
-
-@pytest.mark.parametrize("error", [OSError("refused"), MemoryError()])
-def test_the_processor_takes_what_the_gpu_cannot(
-    opens: Callable[..., Opened], error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    opener = Opener(True, error=error)
-    assert opens(opener, gpu=True) == ("model", "context", "vocabulary")
-    assert opener.tried == [True, False]
-    assert "ErrorOutOfDeviceMemory" in caplog.text
-
-
-def test_without_a_gpu_only_the_processor_is_tried(opens: Callable[..., Opened]) -> None:
-    opener = Opener(error=OSError())
-    opens(opener, gpu=False)
-    assert opener.tried == [False]
-
-
-@pytest.mark.parametrize("gpu", [True, False])
-def test_where_neither_works_the_engines_words_are_kept(opens: Callable[..., Opened], gpu: bool) -> None:
-    opener = Opener(True, False, error=OSError())
-    with pytest.raises(ModelError) as caught:
-        opens(opener, gpu=gpu)
-    assert caught.value.code == "model.load_failed"
-    assert caught.value.context["engine"] == "ErrorOutOfDeviceMemory"
-    assert opener.tried == ([True, False] if gpu else [False])
-
-
-def test_a_cancelled_load_is_not_tried_again(opens: Callable[..., Opened]) -> None:
-    opener = Opener(True, False, error=OSError())
-    with pytest.raises(Cancelled):
-        opens(opener, gpu=True, cancelled=True)
-    assert opener.tried == [True]
-
-
-def test_other_failures_are_not_the_gpus(opens: Callable[..., Opened]) -> None:
-    opener = Opener(True, error=ModelError("model.unsupported", "It writes no text.", "Choose another."))
-    with pytest.raises(ModelError, match="no text"):
-        opens(opener, gpu=True)
-    assert opener.tried == [True]
+# --- the engine itself
 
 
 @pytest.mark.usefixtures("backend")
