@@ -15,6 +15,11 @@ def size(n_bytes: int | None) -> str:
     return f"{value:.0f} {_UNITS[unit]}" if unit < 2 or value >= 100 else f"{value:.1f} {_UNITS[unit]}"
 
 
+def memory(n_bytes: int) -> str:
+    """Spell an amount of memory as the fit advice does, in units of 1,024: `1.2 GB`, `96 MB`."""
+    return f"{n_bytes / 1024**3:.1f} GB" if n_bytes >= 1024**3 else f"{n_bytes / 1024**2:.0f} MB"
+
+
 def count(n_params: int | None) -> str:
     """Spell a number of weights: `7.6 B`, `135 M`; `-` where it is not known."""
     if not n_params:

@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from app.cli import arguments
 from app.cli.output import print_json, print_words
-from app.cli.tables import count, size, table
+from app.cli.tables import count, memory, size, table
 from app.client import HostClient
 from app.core.errors import UsageError
 from app.protocol.catalogue import CatalogueFile, CatalogueModel, ListCatalogue
@@ -163,7 +164,7 @@ async def run(options: argparse.Namespace, client: HostClient) -> int:
     return code
 
 
-# ---------------------------------------------------------------------------------------------- list
+# -------------------------------------------------------------------------------- list
 
 
 async def _list(options: argparse.Namespace, client: HostClient) -> None:
@@ -230,7 +231,7 @@ def _file_size(file: CatalogueFile) -> str:
     return size(file.size_bytes)
 
 
-# ---------------------------------------------------------------------------------------------- import, remove
+# -------------------------------------------------------------------------------- import, remove
 
 
 async def _import(options: argparse.Namespace, client: HostClient) -> None:
@@ -261,15 +262,17 @@ async def _unload(options: argparse.Namespace, client: HostClient) -> None:
         print_words(f"{options.name or 'Every model'} is out of memory.")
 
 
-# ---------------------------------------------------------------------------------------------- fit, bench
+# -------------------------------------------------------------------------------- fit, bench
 
 
 async def _fit(options: argparse.Namespace, client: HostClient) -> None:
-    name = options.name
-    if os.path.exists(name) or os.sep in name:  # noqa: PTH110  # text that may be a name
-        name = arguments.absolute_path(name)
     fit = await client.call(
-        FitModel(name=name, context_length=options.context, kv_type=options.kv, gpu_layers=options.gpu_layers)
+        FitModel(
+            name=_path_or_name(options.name),
+            context_length=options.context,
+            kv_type=options.kv,
+            gpu_layers=options.gpu_layers,
+        )
     )
     if options.json:
         print_json(asdict(fit))
@@ -277,16 +280,21 @@ async def _fit(options: argparse.Namespace, client: HostClient) -> None:
         print_words(_fit_in_words(fit))
 
 
+def _path_or_name(text: str) -> str:
+    """Make what is a file's path absolute; a name stays as it is."""
+    return arguments.absolute_path(text) if os.sep in text or Path(text).is_file() else text
+
+
 def _fit_in_words(fit: Fit) -> str:
     lines = [fit.words[:1].upper() + fit.words[1:] + "."]
     if fit.needed_bytes:
         lines.append(
-            f"Needs {size(fit.needed_bytes)}: weights {size(fit.weight_bytes)}, context {size(fit.kv_bytes)}, "
-            f"computing {size(fit.compute_bytes)}."
+            f"Needs {memory(fit.needed_bytes)}: weights {memory(fit.weight_bytes)}, "
+            f"context {memory(fit.kv_bytes)}, computing {memory(fit.compute_bytes)}."
         )
-        free = f"Free: {size(fit.available_bytes)} of main memory"
+        free = f"Free: {memory(fit.available_bytes)} of main memory"
         if fit.gpu_available_bytes:
-            free += f", {size(fit.gpu_available_bytes)} on the GPU"
+            free += f", {memory(fit.gpu_available_bytes)} on the GPU"
         lines.append(f"{free}.")
     if fit.context_length:
         where = f"{fit.n_gpu_layers} of {fit.n_layers} layers on the GPU" if fit.n_gpu_layers else "no GPU"
@@ -315,13 +323,13 @@ def _bench_in_words(result: BenchResult) -> str:
     lines = [
         f"{result.name}: {result.tokens_per_s:.1f} tokens a second ({expected})",
         f"reading {result.n_prompt} tokens: {result.prompt_tokens_per_s:.1f} tokens a second",
-        f"memory: {size(result.measured_bytes)} measured, {size(result.predicted_bytes)} predicted",
+        f"memory: {memory(result.measured_bytes)} measured, {memory(result.predicted_bytes)} predicted",
         f"context {result.context_length:,} tokens, KV cache {result.kv_type}, {where}",
     ]
     return "\n".join([*lines, *result.notes])
 
 
-# ---------------------------------------------------------------------------------------------- folders
+# -------------------------------------------------------------------------------- folders
 
 
 async def _folders(options: argparse.Namespace, client: HostClient) -> None:
@@ -356,7 +364,7 @@ def _show_folders(found: FoundFolders, *, as_json: bool) -> None:
     print_words(table(("PROGRAM", "MODELS", "SIZE", "STATE", "FOLDER"), rows))
 
 
-# ---------------------------------------------------------------------------------------------- settings
+# -------------------------------------------------------------------------------- settings
 
 
 async def _settings(options: argparse.Namespace, client: HostClient) -> None:
