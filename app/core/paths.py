@@ -55,6 +55,26 @@ class DataPaths:
         return self.root / "models"
 
     @property
+    def model_places_path(self) -> Path:
+        """Imported model files, and those taken out of the list."""
+        return self.root / "model_places.json"
+
+    @property
+    def model_settings_path(self) -> Path:
+        """Settings of each model."""
+        return self.root / "model_settings.json"
+
+    @property
+    def calibration_path(self) -> Path:
+        """How fast this machine computes models."""
+        return self.root / "calibration.json"
+
+    @property
+    def kv_snapshots_dir(self) -> Path:
+        """What models have read of conversations: a cache."""
+        return self.root / "cache" / "kv"
+
+    @property
     def settings_path(self) -> Path:
         """Settings as JSON."""
         return self.root / "settings.json"
@@ -127,6 +147,11 @@ def resources_dir() -> Path:
     bundle_dir = getattr(sys, "_MEIPASS", None)
     top = Path(bundle_dir) if bundle_dir else Path(__file__).resolve().parents[2]
     return top / "resources"
+
+
+def catalogue_path() -> Path:
+    """Give the catalogue of models that comes with the program."""
+    return resources_dir() / "models" / "catalogue.json"
 
 
 def starter_models_dir() -> Path:

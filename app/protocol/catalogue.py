@@ -14,6 +14,7 @@ class CatalogueFile(Body):
     Attributes:
         name: path inside the repository.
         size_bytes: of all parts; None where not known.
+        size_about_bytes: an estimate, where size_bytes is not known; None where there is none either.
         parts: paths of all parts in order, where it is split; else empty.
         role: `model`, `projector`, `config` or `voice`.
         installed: name of the model here that is this file; empty where it is not here.
@@ -27,6 +28,7 @@ class CatalogueFile(Body):
     role: str = "model"
     installed: str = ""
     fit: Fit | None = None
+    size_about_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

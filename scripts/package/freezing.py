@@ -175,6 +175,10 @@ def data_files(program: str, top: Path) -> list[tuple[str, str]]:
         (str(resources / name), f"resources/{name}") for name in ("icons", "sample")
     ]
     found.append((str(resources / "embedding_reference.json"), "resources"))
+    found += [
+        (str(resources / "models" / name), "resources/models")
+        for name in ("catalogue.json", "catalogue.schema.json")
+    ]
     if (resources / "translations").is_dir():
         found.append((str(resources / "translations"), "resources/translations"))
     if program == "worker":

@@ -66,6 +66,7 @@ class Asked:
         max_tokens: of the answer.
         passage_tokens: the setting.
         images: sha256 of those attached to the question.
+        system: what the user set to stand before general conversations; empty for the program's own words.
     """
 
     question_id: str
@@ -75,6 +76,7 @@ class Asked:
     max_tokens: int
     passage_tokens: int
     images: tuple[str, ...] = ()
+    system: str = ""
 
 
 class PromptBuilder:
@@ -101,7 +103,8 @@ class PromptBuilder:
         """
         self._library, self._engine, self._info = library, engine, info
         self._asked, self._history, self._pictures = asked, history, pictures
-        self._system = system_prompt(info.n_params)
+        is_general = not asked.hits and not history.passages
+        self._system = (asked.system if is_general else "") or system_prompt(info.n_params)
         self._left_out = 0
         self._room = info.context_length - min(asked.max_tokens, info.context_length // _RESERVED_SHARE)
 

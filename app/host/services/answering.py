@@ -16,7 +16,14 @@ from app.core.prompting import Passage, echo_stops, prompt_images, search_limit,
 from app.host.services.answer_prompt import Asked, Prepared, PromptBuilder, image_sizes
 from app.host.services.answer_sources import Verifier, documents_of, not_found_hint
 from app.host.services.chat_store import History, PromptRecord
-from app.host.services.ports import EnginePort, ImagesPort, LibraryPort, ModelsPort, SettingsPort
+from app.host.services.ports import (
+    EnginePort,
+    GenerationOptions,
+    ImagesPort,
+    LibraryPort,
+    ModelsPort,
+    SettingsPort,
+)
 from app.protocol.body import Body
 from app.protocol.chat import AnswerPhase, AnswerStats, AnswerToken, Ask, ChatMessage
 from app.protocol.engine import EngineInfo, Generate, Generation, PromptProgress, TokenGenerated
@@ -176,6 +183,7 @@ class Answering:
             hits=hits,
             max_tokens=self._max_tokens(),
             passage_tokens=self._ports.settings.current().passage_tokens,
+            system=self._options().system_prompt,
         )
         ports = self._ports
         builder = PromptBuilder(ports.library, ports.engine, info, asked, history, pictures)
@@ -187,21 +195,27 @@ class Answering:
 
     def _max_tokens(self) -> int:
         wished = self._request.max_tokens
-        return self._ports.settings.current().max_tokens if wished is None else max(1, wished)
+        return self._options().max_tokens if wished is None else max(1, wished)
+
+    def _options(self) -> GenerationOptions:
+        return self._ports.models.generation_options(self._answer.model)
 
     async def _generate(self, prepared: Prepared, stops: tuple[str, ...]) -> Generation:
         """Let the model write; each piece of text goes out at once, and to the disk twice a second."""
-        settings, request = self._ports.settings.current(), self._request
+        options, request = self._options(), self._request
         generate = Generate(
             messages=prepared.messages,
             max_tokens=self._max_tokens(),
-            temperature=settings.temperature if request.temperature is None else request.temperature,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-            min_p=settings.min_p,
-            repeat_penalty=settings.repeat_penalty,
-            seed=request.seed,
-            stop=stops,
+            temperature=options.temperature if request.temperature is None else request.temperature,
+            top_p=options.top_p,
+            top_k=options.top_k,
+            min_p=options.min_p,
+            repeat_penalty=options.repeat_penalty,
+            sampling=options.sampling,
+            seed=options.seed if request.seed is None else request.seed,
+            stop=(*stops, *options.stop),
+            prompt_lookup=options.prompt_lookup,
+            shift_context=options.shift_context,
             handle=prepared.handle,
             conversation=self._conversation_id,
             images=image_sizes(prepared.pictures),
@@ -213,6 +227,7 @@ class Answering:
         async with self._saving(), contextlib.aclosing(stream) as bodies:  # type: ignore[type-var]
             async for body in bodies:
                 if isinstance(body, Generation):
+                    await self._ports.models.note_answer(prepared.handle, body)
                     return body
                 self._take(body)
         raise AssertionError("a stream ends with its result or raises")  # pragma: no cover

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.core.conversations import State
 from app.core.errors import AppError, UsageError
 from app.core.titles import title_of
+from app.host.services.answer_queue import AnswerQueue, waiting_words
 from app.host.services.answering import Answering, Journal, Ports
 from app.host.services.chat_rows import storable
 from app.host.services.chat_store import ChatStore, History, PromptRecord, new_turn
@@ -32,7 +33,6 @@ from app.protocol.library import Scope
 log = logging.getLogger(__name__)
 
 MAX_QUESTION_CHARS = 200_000
-_WAITING = "Another answer is being written; this question is next."
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class _Opened:
 class ChatService:
     """Answers the requests `chat.ask`."""
 
-    def __init__(self, ports: Ports, chats: Chats, events: Events) -> None:
-        """Bind what answers are made with and where they are kept."""
+    def __init__(self, ports: Ports, chats: Chats, events: Events, queue: AnswerQueue | None = None) -> None:
+        """Bind what answers are made with, where they are kept, and the queue of all who use the engine."""
         self._ports, self._chats, self._events = ports, chats, events
-        self._turn = asyncio.Lock()
+        self._queue = queue or AnswerQueue()
 
     def handlers(self) -> Mapping[type[Body], Handler]:
         """Give the handlers by request type."""
@@ -106,9 +106,11 @@ class ChatService:
     @contextlib.asynccontextmanager
     async def _one_at_a_time(self, context: RequestContext) -> AsyncIterator[None]:
         """Wait until no other answer is being made; meanwhile embedding yields the cores."""
-        if self._turn.locked():
-            context.progress(AnswerPhase(phase="waiting", detail=_WAITING))
-        async with self._turn:
+
+        def on_place(n_before: int) -> None:
+            context.progress(AnswerPhase(phase="waiting", detail=waiting_words(n_before)))
+
+        async with self._queue.turn(on_place):
             await self._ports.library.throttle(True)
             try:
                 yield

@@ -85,6 +85,7 @@ class ChatStore:
 
     Attributes:
         notice: what the user must know of how the file was opened.
+        forgotten: conversations that left the trash for good when it was.
     """
 
     def __init__(self, path: Path, backups_dir: Path) -> None:
@@ -99,7 +100,13 @@ class ChatStore:
                 " error_message = ?, error_hint = ? WHERE state = 'streaming'",
                 (_INTERRUPTED, "Ask again to get the whole answer."),
             )
-            self._db.execute("DELETE FROM conversations WHERE deleted_at < ?", (time.time() - TRASH_KEPT_S,))
+            self.forgotten = tuple(
+                row[0]
+                for row in self._db.execute(
+                    "DELETE FROM conversations WHERE deleted_at < ? RETURNING id",
+                    (time.time() - TRASH_KEPT_S,),
+                )
+            )
 
     @property
     def connection(self) -> apsw.Connection:

@@ -1,7 +1,7 @@
 """The thread that owns `chats.db`, as services of the host use it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -20,8 +20,20 @@ T = TypeVar("T")
 class Chats:
     """Runs the store's methods in order in a thread of their own; the file is opened at first use."""
 
-    def __init__(self, path: Path, backups_dir: Path, events: Events, images_dir: Path | None = None) -> None:
-        """Name the file and the folder of attached images; nothing is opened."""
+    def __init__(
+        self,
+        path: Path,
+        backups_dir: Path,
+        events: Events,
+        images_dir: Path | None = None,
+        on_forgotten: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        """Name the file and the folder of attached images; nothing is opened.
+
+        `on_forgotten` gets each conversation that is gone for good.
+        """
+        self._on_forgotten = on_forgotten
+        self._forgetting: asyncio.Task[None] | None = None
         self._path, self._backups_dir, self._events = path, backups_dir, events
         self._images_dir = images_dir
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chats")
@@ -46,6 +58,9 @@ class Chats:
 
     async def close(self) -> None:
         """Close the file, after what is still to be written."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+            await asyncio.gather(self._forgetting, return_exceptions=True)
         await asyncio.to_thread(self._close)
 
     def check(self) -> tuple[Check, ...]:
@@ -66,6 +81,16 @@ class Chats:
             self._told = True
             if self._store.notice is not None:
                 self._events.publish(self._store.notice)
+            if self._on_forgotten is not None and self._store.forgotten:
+                self._forgetting = asyncio.create_task(
+                    self._forget(self._store.forgotten, self._on_forgotten), name="forgetting conversations"
+                )
+
+    async def _forget(
+        self, conversations: tuple[str, ...], on_forgotten: Callable[[str], Awaitable[None]]
+    ) -> None:
+        for conversation in conversations:
+            await on_forgotten(conversation)
 
     def _check(self) -> tuple[Check, ...]:
         try:

@@ -70,7 +70,11 @@ class DoctorService:
         try:
             info = await self._models.ensure_loaded("")
             generation = await self._engine.call(
-                Generate(messages=(PromptMessage(role="user", content="Say yes."),), max_tokens=4)
+                Generate(
+                    messages=(PromptMessage(role="user", content="Say yes."),),
+                    max_tokens=4,
+                    handle=info.handle,
+                )
             )
         except AppError as error:
             if error.code == "model.none":

@@ -1,158 +1,231 @@
-"""Chat models: found on the disk, one of them loaded."""
+"""The models on this computer as front ends and other services see them."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 from app.core.errors import AppError, ModelError, NotFoundError
+from app.core.fit import Room, Wish
+from app.core.free_memory import available_memory
 from app.core.frozen import is_frozen
-from app.core.gguf import read_head
-from app.host.services.engine import EngineService
-from app.host.services.ports import Events, Handler, RequestContext, SettingsPort
+from app.core.settings import Settings
+from app.host.services.answer_queue import AnswerQueue
+from app.host.services.fit import FitService
+from app.host.services.model_entries import CRASHES, entry_of, missing_entry
+from app.host.services.model_files import ModelFile
+from app.host.services.model_inspection import Inspection, Inspector
+from app.host.services.model_loading import Candidate, LoadedModel, ModelLoader
+from app.host.services.model_places import ModelPlaces
+from app.host.services.model_settings import ModelSettingsStore
+from app.host.services.ports import Events, GenerationOptions, Handler, RequestContext, SettingsPort
 from app.protocol.body import Body
-from app.protocol.engine import EngineInfo, EngineProgress, LoadModel
-from app.protocol.models import ChooseModel, ListModels, ModelChanged, ModelEntry, ModelList
+from app.protocol.engine import EngineInfo, Generation
+from app.protocol.models import (
+    ChooseModel,
+    Fit,
+    ListModels,
+    ModelEntry,
+    ModelList,
+    ModelsChanged,
+    UnloadModelNamed,
+)
+from app.protocol.system import Empty
 
 log = logging.getLogger(__name__)
 
-N_LOADING_CRASHES = 2
+WATCH_PERIOD_S = 5.0
 _RESERVE_BYTES = 400_000_000  # context, compute buffers, and room for everybody else
 _SHARE_OF_WEIGHTS = 1.1
-# Reasons of the engine that lie in the file, so that the next try would end the same way.
-_LASTING = frozenset(
-    {"model.not_gguf", "model.truncated", "model.unsupported", "model.damaged", "model.load_failed"}
-)
-
-
-@dataclass(frozen=True)
-class _Version:
-    """What tells that a file is still the same."""
-
-    path: Path
-    size_bytes: int
-    modified_ns: int
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """The model in the worker, and what it was loaded from and with."""
-
-    info: EngineInfo
-    version: _Version
-    context_length: int
-    n_threads: int
-    generation: int
 
 
 class ModelsService:
-    """Finds the models and keeps one loaded (ports.ModelsPort)."""
+    """Finds the models, keeps the list, and loads what is asked for (ports.ModelsPort)."""
 
     def __init__(
-        self, folders: Sequence[Path], engine: EngineService, settings: SettingsPort, events: Events
+        self,
+        places: ModelPlaces,
+        loader: ModelLoader,
+        inspector: Inspector,
+        store: ModelSettingsStore,
+        fit: FitService,
+        queue: AnswerQueue,
+        settings: SettingsPort,
+        events: Events,
+        watch_period_s: float = WATCH_PERIOD_S,
     ) -> None:
-        """Name the folders, the user's own one last."""
-        self._folders, self._engine, self._settings, self._events = folders, engine, settings, events
-        self._loading = asyncio.Lock()
-        self._loaded: _Loaded | None = None
-        self._loading_name = ""
-        self._problems: dict[_Version, ModelError | None] = {}
-        self._crashes: dict[_Version, int] = {}
+        """Bind what the list is made of; nothing is read yet."""
+        self._places, self._loader, self._inspector = places, loader, inspector
+        self._store, self._fit, self._queue = store, fit, queue
+        self._settings, self._events = settings, events
+        self._watch_period_s = watch_period_s
+        self._watch: asyncio.Task[None] | None = None
+        self._forgetting: asyncio.Task[None] | None = None
+        self._seen: dict[str, ModelFile] = {}
 
     def handlers(self) -> Mapping[type[Body], Handler]:
         """Give the handlers by request type."""
-        return {ListModels: self._list, ChooseModel: self._choose}
+        return {
+            ListModels: self._list,
+            ChooseModel: self._choose,
+            UnloadModelNamed: self._unload,
+        }
+
+    async def close(self) -> None:
+        """End the watch over files and idle models."""
+        tasks = [task for task in (self._watch, self._forgetting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._queue.close()
+
+    # ------------------------------------------------------------------------------------------ for services
 
     async def ensure_loaded(
         self, name: str = "", on_progress: Callable[[float], None] | None = None
     ) -> EngineInfo:
-        """Load a model unless it is loaded; one at a time.
+        """Load a model unless it is loaded.
 
         Args:
             name: of the model; empty for the default one.
             on_progress: gets 0 to 1 while it loads.
 
         Raises:
-            AppError: `model.none`, `model.not_found`, the worker's reasons, `worker.died`.
+            AppError: `model.none`, `model.not_found`, `model.missing`, `model.not_chat`, the worker's
+                reasons, `worker.died`.
         """
-        async with self._loading:
-            entry = await self._find(name)
-            settings = self._settings.current()
-            version = _version(Path(entry.path))
-            loaded = self._present()
-            if (
-                loaded is not None
-                and loaded.version == version
-                and (loaded.context_length, loaded.n_threads) == (settings.context_length, settings.n_threads)
-            ):
-                return loaded.info
-            self._refuse_broken(entry)
-            return await self._load(entry, version, on_progress)
+        return (await self.load(name, on_progress)).info
 
-    async def entries(self) -> list[ModelEntry]:
+    async def load(self, name: str = "", on_progress: Callable[[float], None] | None = None) -> LoadedModel:
+        """Load a model unless it is loaded; raises as `ensure_loaded`."""
+        candidates = await self.candidates()
+        return await self._loader.ensure(self._usable(self.chosen(name, candidates), candidates), on_progress)
+
+    def generation_options(self, name: str) -> GenerationOptions:
+        """Say how a model writes: its own settings, else the program's."""
+        return self._store.generation_options(name)
+
+    async def note_answer(self, handle: str, generation: Generation) -> None:
+        """Take note of a finished answer of the model with this handle."""
+        await self._loader.note_answer(handle, generation)
+
+    def on_settings(self, settings: Settings) -> None:
+        """Follow a change of the settings; the loop's thread."""
+        if not settings.kv_snapshots and self._forgetting is None:
+            self._forgetting = asyncio.create_task(self._forget_all(), name="forgetting snapshots")
+
+    async def _forget_all(self) -> None:
+        try:
+            await self._loader.forget_snapshots()
+        finally:
+            self._forgetting = None
+
+    async def forget_snapshots(self, conversation: str = "") -> None:
+        """Delete what models have read of a conversation that is gone for good; of all where it is empty."""
+        await self._loader.forget_snapshots(conversation)
+
+    async def candidate(self, name: str) -> Candidate | None:
+        """Give a model of the list by its name, whatever its state; None where there is none."""
+        return next((item for item in await self.candidates() if item.entry.name == name), None)
+
+    async def path_of(self, name: str) -> Path:
+        """Give the file of a model by its name.
+
+        Raises:
+            AppError: `model.not_found`.
+        """
+        return self.chosen(name, await self.candidates()).file.path
+
+    async def entries(self, *, with_fit: bool = False) -> list[ModelEntry]:
         """Give all models by name, with what is wrong with the broken ones."""
-        found = await asyncio.to_thread(self._scan)
-        loaded = self._present()
-        entries = []
-        for name, version in sorted(found.items(), key=lambda item: item[0].casefold()):
-            entry = self._entry(name, version)
-            if loaded is not None and loaded.version == version:
-                entry = replace(entry, state="loaded", context_length=loaded.info.context_length)
-            elif name == self._loading_name:
-                entry = replace(entry, state="loading")
-            entries.append(entry)
-        return entries
+        candidates = await self.candidates()
+        if not with_fit:
+            return [item.entry for item in candidates]
+        await self._fit.know_speed(wait=False)
+        return [replace(item.entry, fit=await self.advice(item)) for item in candidates]
 
-    async def _list(self, request: ListModels, context: RequestContext) -> ModelList:
-        entries = await self.entries()
-        default = self._default(entries)
-        return ModelList(models=tuple(entries), default=default.name if default is not None else "")
+    async def advice(self, item: Candidate, wish: Wish | None = None) -> Fit | None:
+        """Say whether a model fits in place of what is loaded; None for what is no chat model."""
+        if item.inspection.kind != "chat" or item.entry.state in ("broken", "missing"):
+            return None
+        room = await self.room()
+        if item.inspection.shape is None:
+            return self._fit.advise_size(item.entry.size_bytes, room)
+        return self._fit.advise(item.inspection.shape, room, wish or self._wish(item.entry.name))
 
-    async def _choose(self, request: ChooseModel, context: RequestContext) -> ModelEntry:
-        await self.ensure_loaded(request.name)
-        return await self._find(request.name)
+    async def room(self) -> Room:
+        """Give the memory for a model: what is free, and what the loaded ones would give back."""
+        return await self._fit.room([item.info for item in self._loader.present().values()])
 
-    def _scan(self) -> dict[str, _Version]:
-        """Find the files and look at their heads. A thread of the pool: disks can be slow."""
-        found: dict[str, _Version] = {}
-        for folder in self._folders:
-            for path in sorted(folder.glob("*.gguf")):
-                with contextlib.suppress(OSError, NotFoundError):  # it vanished meanwhile
-                    version = _version(path)
-                    found[_free_name(path.stem, found)] = version
-                    if version not in self._problems:
-                        self._problems[version] = _problem(path)
-        return found
-
-    def _entry(self, name: str, version: _Version) -> ModelEntry:
-        problem = self._problems.get(version)
-        if self._crashes.get(version, 0) >= N_LOADING_CRASHES:
-            problem = ModelError(
-                "model.crashes",
-                "The engine crashed each time that this model was loaded.",
-                "Choose another model, or fetch this one again.",
-            )
-        return ModelEntry(
-            name=name,
-            path=str(version.path),
-            size_bytes=version.size_bytes,
-            state="available" if problem is None else "broken",
-            problem=problem.user_message if problem is not None else "",
-            hint=problem.hint if problem is not None else "",
+    def _wish(self, name: str) -> Wish:
+        chosen = self._store.effective(name)
+        return Wish(
+            context_length=chosen.context_length or 0,
+            kv_type="" if chosen.kv_type == "auto" else chosen.kv_type,
+            gpu_layers=chosen.gpu_layers,
+            batch_tokens=chosen.batch_tokens,
         )
+
+    # ------------------------------------------------------------------------------------------ the list
+
+    async def candidates(self) -> list[Candidate]:
+        """Give all models by name, as they are now."""
+        self._start_watch()
+        found = await asyncio.to_thread(self._places.scan)
+        self._seen = found
+        records = await asyncio.to_thread(self._places.records)
+        models = sorted(found.values(), key=lambda model: model.name.casefold())
+        inspections = await asyncio.gather(
+            *(self._inspector.inspect(model) if model.is_there else _nothing() for model in models)
+        )
+        candidates = []
+        for model, inspection in zip(models, inspections, strict=True):
+            if not model.is_there:
+                candidates.append(Candidate(model, inspection, missing_entry(model)))
+                continue
+            entry = entry_of(model, inspection, records, crashes=self._loader.crashes(model))
+            candidates.append(Candidate(model, inspection, self._with_state(model, entry)))
+        return candidates
+
+    def _with_state(self, model: ModelFile, entry: ModelEntry) -> ModelEntry:
+        loaded = self._loader.loaded(model)
+        if loaded is not None:
+            return replace(
+                entry, state="loaded", context_length=loaded.info.context_length, loaded=loaded.body()
+            )
+        if self._loader.loading_path == model.path:
+            return replace(entry, state="loading")
+        return entry
+
+    def _start_watch(self) -> None:
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._watch_on(), name="models watch")
+
+    async def _watch_on(self) -> None:
+        """Notice files that come, go and change; unload and snapshot what is idle."""
+        while True:
+            await asyncio.sleep(self._watch_period_s)
+            try:
+                found = await asyncio.to_thread(self._places.scan)
+                if found != self._seen:
+                    self._seen = found
+                    self._events.publish(ModelsChanged())
+                await self._loader.tick()
+            except (AppError, OSError) as error:  # the next look may succeed
+                log.info("the models were not looked at: %s", error)
 
     def _default(self, entries: Sequence[ModelEntry]) -> ModelEntry | None:
         """Choose the model of the settings, else the largest that fits into memory, else the smallest."""
-        usable = [entry for entry in entries if entry.state != "broken"]
+        usable = [
+            entry for entry in entries if entry.kind == "chat" and entry.state not in ("broken", "missing")
+        ]
         chosen = self._settings.current().default_model
         for entry in usable:
             if entry.name == chosen:
                 return entry
-        room = psutil.virtual_memory().available - _RESERVE_BYTES
+        given_back = sum(item.info.measured_bytes for item in self._loader.present().values())
+        room = available_memory() + given_back - _RESERVE_BYTES
         fitting = [
             entry
             for entry in usable
@@ -162,143 +235,91 @@ class ModelsService:
             return max(fitting, key=lambda entry: entry.size_bytes)
         return min(usable, key=lambda entry: entry.size_bytes, default=None)
 
-    async def _find(self, name: str) -> ModelEntry:
-        entries = await self.entries()
+    def chosen(self, name: str, candidates: Sequence[Candidate]) -> Candidate:
+        """Give a model by its name, the default one for an empty name.
+
+        Raises:
+            ModelError: `model.none`.
+            NotFoundError: `model.not_found`.
+        """
+        by_name = {item.entry.name: item for item in candidates}
         if not name:
-            default = self._default(entries)
+            default = self._default([item.entry for item in candidates])
             if default is not None:
-                return default
-            if not entries:
+                return by_name[default.name]
+            chat = [item for item in candidates if item.entry.kind == "chat"]
+            if not chat:
                 raise ModelError(
                     "model.none",
                     "There is no chat model on this computer.",
-                    _no_model_hint(self._folders[-1]),
+                    _no_model_hint(self._places.models_dir),
                 )
-            self._refuse_broken(entries[0])
-        for entry in entries:
-            if entry.name == name:
-                return entry
+            return chat[0]  # it is broken, and says why
+        if name in by_name:
+            return by_name[name]
         raise NotFoundError(
             "model.not_found",
             f"There is no model called {name}.",
-            f"Models here: {', '.join(entry.name for entry in entries) or 'none'}.",
+            f"Models here: {', '.join(by_name) or 'none'}.",
         )
 
-    def _refuse_broken(self, entry: ModelEntry) -> None:
-        version = _version(Path(entry.path))
-        problem = self._problems.get(version)
+    def _usable(self, item: Candidate, candidates: Sequence[Candidate]) -> Candidate:
+        """Refuse what cannot answer, and add the draft model that was chosen for it."""
+        entry = item.entry
+        if entry.state == "missing":
+            raise NotFoundError("model.missing", entry.problem, entry.hint)
+        if self._loader.crashes(item.file):
+            raise ModelError(CRASHES.code, CRASHES.user_message, CRASHES.hint, {"model": entry.name})
+        problem = item.inspection.problem
         if problem is not None:
             raise ModelError(problem.code, problem.user_message, problem.hint, problem.context)
-        if entry.state == "broken":
-            raise ModelError("model.crashes", entry.problem, entry.hint, {"model": entry.name})
-
-    def _present(self) -> _Loaded | None:
-        """Give the loaded model; None where its worker has ended since."""
-        if self._loaded is not None and self._loaded.generation != self._engine.generation:
-            self._loaded = None
-        return self._loaded if self._engine.is_ready else None
-
-    async def _load(
-        self, entry: ModelEntry, version: _Version, on_progress: Callable[[float], None] | None
-    ) -> EngineInfo:
-        before = self._present()
-        self._loading_name, self._loaded = entry.name, None
-        if before is not None and before.version != version:
-            self._tell_unloaded(before)
-        if version not in self._crashes:
-            self._engine.forgive()  # what crashed before was another model
-        try:
-            info = await self._run_load(entry, on_progress)
-        except AppError as error:
-            self._note_failure(entry, version, error)
-            raise
-        except BaseException:
-            self._events.publish(ModelChanged(model=entry))
-            raise
-        finally:
-            self._loading_name = ""
-        settings = self._settings.current()
-        self._crashes.pop(version, None)
-        self._loaded = _Loaded(
-            info, version, settings.context_length, settings.n_threads, self._engine.generation
-        )
-        entry = replace(entry, state="loaded", context_length=info.context_length)
-        self._events.publish(ModelChanged(model=entry, progress=1.0))
-        return info
-
-    async def _run_load(self, entry: ModelEntry, on_progress: Callable[[float], None] | None) -> EngineInfo:
-        settings = self._settings.current()
-        request = LoadModel(
-            path=entry.path, context_length=settings.context_length, n_threads=settings.n_threads
-        )
-        entry = replace(entry, state="loading")
-        self._events.publish(ModelChanged(model=entry, progress=0.0))
-        async with contextlib.aclosing(self._engine.stream(request)) as bodies:
-            async for body in bodies:
-                if isinstance(body, EngineInfo):
-                    return body
-                if isinstance(body, EngineProgress):
-                    self._events.publish(ModelChanged(model=entry, progress=body.fraction))
-                    if on_progress is not None:
-                        on_progress(body.fraction)
-        raise AssertionError("a stream ends with its result or raises")  # pragma: no cover
-
-    def _note_failure(self, entry: ModelEntry, version: _Version, error: AppError) -> None:
-        if error.code in ("worker.died", "worker.failed"):
-            self._crashes[version] = self._crashes.get(version, 0) + 1
-            broken = self._crashes[version] >= N_LOADING_CRASHES
-        else:
-            broken = error.code in _LASTING
-            if broken:
-                self._problems[version] = ModelError(
-                    error.code, error.user_message, error.hint, error.context
-                )
-        state = "broken" if broken else "available"
-        self._events.publish(
-            ModelChanged(model=replace(entry, state=state, problem=error.user_message, hint=error.hint))
-        )
-
-    def _tell_unloaded(self, loaded: _Loaded) -> None:
-        path = loaded.version.path
-        self._events.publish(
-            ModelChanged(
-                model=ModelEntry(
-                    name=loaded.info.name or path.stem,
-                    path=str(path),
-                    size_bytes=loaded.version.size_bytes,
-                    state="available",
-                )
+        if entry.kind != "chat":
+            raise ModelError(
+                "model.not_chat",
+                f"{entry.name} is not a model that answers: it is for {entry.kind}.",
+                "Choose a chat model.",
             )
+        item = replace(item, entry=replace(entry, state="available", context_length=None, loaded=None))
+        wanted = self._store.effective(entry.name).draft_model
+        if not wanted:
+            return item
+        for other in candidates:
+            if other.entry.name == wanted and other.entry.state not in ("missing", "broken"):
+                return replace(item, draft=other.file.path)
+        return replace(item, note=f"The draft model {wanted} is not there; answers are written without it.")
+
+    # ------------------------------------------------------------------------------------------ requests
+
+    async def _list(self, request: ListModels, context: RequestContext) -> ModelList:
+        entries = await self.entries(with_fit=request.with_fit)
+        default = self._default(entries)
+        return ModelList(
+            models=tuple(entries),
+            default=default.name if default is not None else "",
+            folder=str(self._places.models_dir),
+            disk_bytes=sum(entry.size_bytes for entry in entries if entry.source in ("downloaded", "folder")),
         )
 
+    async def _choose(self, request: ChooseModel, context: RequestContext) -> ModelEntry:
+        async with self._queue.turn():
+            loaded = await self.load(request.name)
+        return loaded.entry()
 
-def _version(path: Path) -> _Version:
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise NotFoundError(
-            "model.not_found",
-            f"The model file {path.name} is not there any more.",
-            "Choose another model.",
-        ) from error
-    return _Version(path, state.st_size, state.st_mtime_ns)
-
-
-def _free_name(stem: str, taken: Mapping[str, _Version]) -> str:
-    name, number = stem, 1
-    while name in taken:
-        number += 1
-        name = f"{stem} ({number})"
-    return name
+    async def _unload(self, request: UnloadModelNamed, context: RequestContext) -> Empty:
+        present = self._loader.present()
+        if not request.name:
+            await self._loader.unload(list(present))
+            return Empty()
+        for handle, item in present.items():
+            if item.candidate.entry.name == request.name:
+                await self._loader.unload([handle])
+                return Empty()
+        self.chosen(request.name, await self.candidates())  # says so where there is no such model
+        return Empty()
 
 
-def _problem(path: Path) -> ModelError | None:
-    """Look at a file's head before any engine does."""
-    try:
-        read_head(path)
-    except ModelError as error:
-        return error
-    return None
+async def _nothing() -> Inspection:
+    return Inspection()
 
 
 def _no_model_hint(models_dir: Path) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from app.protocol.body import Body, Request
 from app.protocol.chat import ImageAttachment
-from app.protocol.engine import EngineInfo
+from app.protocol.engine import PLAIN_SAMPLING, EngineInfo, Generation, Sampling
 from app.protocol.envelope import Message
 
 if TYPE_CHECKING:
@@ -115,6 +115,30 @@ class EnginePort(Protocol):
         """Send a request and return its result. Raises as `stream`."""
 
 
+@dataclass(frozen=True)
+class GenerationOptions:
+    """How a model writes, unless a request says otherwise.
+
+    Attributes:
+        seed: None: another one each time.
+        stop: texts at which an answer ends.
+        system_prompt: stands before general conversations; empty for the program's own.
+    """
+
+    max_tokens: int = 1024
+    temperature: float = 0.0
+    top_p: float = 0.95
+    top_k: int = 40
+    min_p: float = 0.05
+    repeat_penalty: float = 1.1
+    sampling: Sampling = PLAIN_SAMPLING
+    stop: tuple[str, ...] = ()
+    prompt_lookup: bool = True
+    shift_context: bool = True
+    seed: int | None = None
+    system_prompt: str = ""
+
+
 class ModelsPort(Protocol):
     """Chat models and the loaded one."""
 
@@ -130,6 +154,12 @@ class ModelsPort(Protocol):
         Raises:
             AppError: `model.none`, `model.not_found`, the worker's reasons, `worker.died`.
         """
+
+    def generation_options(self, name: str) -> GenerationOptions:
+        """Say how a model writes: its own settings, else the program's."""
+
+    async def note_answer(self, handle: str, generation: Generation) -> None:
+        """Take note of a finished answer of the model with this handle."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class SettingsService:
         self._path, self._events = path, events
         self._settings: Settings | None = None
         self._refusal: StorageError | None = None
+        self._listeners: list[Callable[[Settings], None]] = []
 
     def handlers(self) -> Mapping[type[Body], Handler]:
         """Give the handlers by request type."""
@@ -63,15 +64,29 @@ class SettingsService:
     async def _get(self, request: GetSettings, context: RequestContext) -> SettingsBody:
         return SettingsBody(values=self.current().model_dump())
 
+    def listen(self, on_change: Callable[[Settings], None]) -> None:
+        """Set what is called after each change."""
+        self._listeners.append(on_change)
+
     async def _update(self, request: UpdateSettings, context: RequestContext) -> SettingsBody:
-        settings = updated(self.current(), request.values)
+        return SettingsBody(values=self.change(request.values).model_dump())
+
+    def change(self, values: dict[str, Any]) -> Settings:
+        """Change some of them, keep and announce them.
+
+        Raises:
+            UsageError: `settings.invalid`, naming the first bad value.
+            StorageError: the file cannot or must not be written.
+        """
+        settings = updated(self.current(), values)
         if self._refusal is not None:
             raise self._refusal
-        values = settings.model_dump()
-        self._write(values)
+        self._write(settings.model_dump())
         self._settings = settings
-        self._events.publish(SettingsChanged(values=values))
-        return SettingsBody(values=values)
+        self._events.publish(SettingsChanged(values=settings.model_dump()))
+        for on_change in self._listeners:
+            on_change(settings)
+        return settings
 
     def _load(self) -> Settings:
         try:

@@ -3,26 +3,45 @@
 Imported while the library worker starts: this brings in the libraries that take time.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.paths import DataPaths
+from app.core.paths import DataPaths, catalogue_path
+from app.host.services.answer_queue import AnswerQueue
 from app.host.services.answering import Ports
+from app.host.services.catalogue import CatalogueService
 from app.host.services.chat import ChatService
 from app.host.services.chats import Chats
 from app.host.services.conversations import ConversationsService
 from app.host.services.doctor import DoctorService
+from app.host.services.downloads import DownloadsService
 from app.host.services.engine import EngineService
+from app.host.services.fit import FitService
 from app.host.services.hardware import HardwareService
+from app.host.services.hub import Hub
+from app.host.services.hub_fit import HubService
 from app.host.services.images import ImagesService
 from app.host.services.library import LibraryService
+from app.host.services.model_bench import BenchService
+from app.host.services.model_folders import Surroundings
+from app.host.services.model_inspection import Inspector
+from app.host.services.model_list import ModelListService
+from app.host.services.model_loading import ModelLoader
+from app.host.services.model_places import ModelPlaces
+from app.host.services.model_settings import ModelSettingsStore
 from app.host.services.models import ModelsService
+from app.host.services.network import Ledger, Network
+from app.host.services.network.access_token import AccessToken
+from app.host.services.network.service import NetworkService
 from app.host.services.pages import PagesService
 from app.host.services.ports import Events, Handler, Service
+from app.host.services.prompt_preview import PromptPreviewService
 from app.host.services.settings import SettingsService
 from app.host.supervision import Worker
 from app.protocol.body import Body
+from app.protocol.hardware import GetHardware
 
 
 @dataclass(frozen=True)
@@ -36,9 +55,21 @@ class Services:
     handlers: Mapping[type[Body], Handler]
     settings: SettingsService
     chats: Chats
+    models: ModelsService
+    downloads: DownloadsService
+
+    async def open(self) -> None:
+        """Go on with what the end of the program before broke off."""
+        await self.downloads.open()
+
+    def is_busy(self) -> bool:
+        """Whether work runs that the end of the host would break off."""
+        return self.downloads.is_busy()
 
     async def close(self) -> None:
         """Finish what is still to be written."""
+        await self.downloads.close()
+        await self.models.close()
         await self.chats.close()
 
 
@@ -59,21 +90,40 @@ def wire(
         events: where services publish.
     """
     settings = SettingsService(paths.settings_path, events)
-    engine = EngineService(workers["inference"])
-    models = ModelsService((models_dir / "chat", paths.models_dir), engine, settings, events)
-    chats = Chats(paths.chats_db_path, paths.backups_dir, events, paths.images_dir)
+    engine, queue = EngineService(workers["inference"]), AnswerQueue()
+    hardware = HardwareService(paths)
+    fit = FitService(hardware.handlers()[GetHardware], engine, queue, paths.calibration_path, events)
+    inspector, store = Inspector(), ModelSettingsStore(paths.model_settings_path, settings)
+    around = Surroundings(Path.home(), os.environ)
+    places = ModelPlaces(models_dir / "chat", paths.models_dir, paths.model_places_path, settings, around)
+    loader = ModelLoader(engine, queue, store, settings, inspector, fit, events, paths.kv_snapshots_dir)
+    models = ModelsService(places, loader, inspector, store, fit, queue, settings, events)
+    settings.listen(models.on_settings)
+    chats = Chats(paths.chats_db_path, paths.backups_dir, events, paths.images_dir, models.forget_snapshots)
     images = ImagesService(paths.images_dir, workers["render"])
+    catalogue = CatalogueService(catalogue_path(), models, fit, inspector)
+    network = Network(Ledger(paths.network_ledger_path), settings.current, events)
+    token = AccessToken()
+    hub = Hub(network, token, settings)
+    downloads = DownloadsService(paths.models_dir, hub, catalogue.find, settings, events)
     services: tuple[Service, ...] = (
         ConversationsService(chats, events),
-        ChatService(Ports(library, engine, models, settings, images), chats, events),
+        ChatService(Ports(library, engine, models, settings, images), chats, events, queue),
         images,
         settings,
         models,
+        ModelListService(models, places, loader, inspector, store, events),
+        PromptPreviewService(engine, models.path_of),
+        catalogue,
+        HubService(hub, models, fit),
+        downloads,
+        NetworkService(network, token, settings),
+        BenchService(models, engine, fit, queue),
         PagesService(library, workers["render"]),
-        HardwareService(paths),
+        hardware,
         DoctorService(paths, library, engine, models, workers, [lambda: [settings.check()], chats.check]),
     )
     handlers: dict[type[Body], Handler] = {}
     for service in services:
         handlers |= service.handlers()
-    return Services(handlers, settings, chats)
+    return Services(handlers, settings, chats, models, downloads)

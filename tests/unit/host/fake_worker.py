@@ -114,7 +114,7 @@ def count(request: dict[str, Any]) -> None:
 def load(request: dict[str, Any]) -> None:
     id_, path = request["id"], request["body"]["path"]
     name = Path(path).stem
-    if "crash" in name:
+    if "crash" in name or ("driver" in name and request["body"]["gpu_layers"]):
         os.kill(os.getpid(), signal.SIGSEGV)
         time.sleep(600)
     if "large" in name:
@@ -131,7 +131,7 @@ def load(request: dict[str, Any]) -> None:
         CANCELLED[id_].wait(60)
         send("cancelled", {}, id_)
         return
-    send("engine.loading", {"fraction": 0.5}, id_)
+    send("engine.loading", {"fraction": 0.5, "note": "fewer layers" if "noted" in name else ""}, id_)
     info = {
         "path": path,
         "name": name,
@@ -143,8 +143,36 @@ def load(request: dict[str, Any]) -> None:
         "has_template": True,
         "load_seconds": 0.0,
         "n_threads": 1,
+        "n_layers": 2,
+        "n_gpu_layers": 1 if "driver" in name and request["body"]["gpu_layers"] else 0,
+        "kv_type": request["body"]["kv_type"] or "f16",
+        "notes": ["fewer layers"] if "noted" in name else [],
+        "measured_bytes": 1000,
     }
     send("done", info, id_)
+
+
+def measure(request: dict[str, Any]) -> None:
+    body = {
+        "n_prompt": request["body"]["n_prompt"],
+        "n_generated": request["body"]["n_generate"],
+        "prompt_tokens_per_s": 100.0,
+        "tokens_per_s": 10.0,
+        "measured_bytes": 2000,
+    }
+    send("done", body, request["id"])
+
+
+def calibrate(request: dict[str, Any]) -> None:
+    if MODE == "sulky":
+        send("error", {"code": "engine.failed", "message": "No.", "hint": "", "context": {}}, request["id"])
+        return
+    if MODE == "patient":
+        CANCELLED[request["id"]].wait(60)
+        send("cancelled", {}, request["id"])
+        return
+    speed = {"cpu_bytes_per_s": 1e10, "cpu_flops": 1e11, "gpu_bytes_per_s": 0.0, "overhead_s": 0.001}
+    send("done", {"key": "k", **speed}, request["id"])
 
 
 def generate(request: dict[str, Any]) -> None:
@@ -219,6 +247,8 @@ def draw(request: dict[str, Any]) -> None:
 HANDLERS = {
     "engine.count_tokens": count,
     "engine.load": load,
+    "engine.measure": measure,
+    "engine.calibrate": calibrate,
     "engine.generate": generate,
     "renderer.draw": draw,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.errors import AppError, NotFoundError
 from app.core.settings import Settings
-from app.host.services.ports import Picture
+from app.host.services.ports import GenerationOptions, Picture
 from app.protocol.body import Body, Request
 from app.protocol.chat import ImageAttachment
 from app.protocol.engine import (
@@ -236,6 +236,8 @@ class FakeModels:
     reads_images: bool = False
     error: AppError | None = None
     asked: list[str] = field(default_factory=list)
+    options: GenerationOptions = field(default_factory=GenerationOptions)
+    noted: list[tuple[str, Generation]] = field(default_factory=list)
 
     async def ensure_loaded(
         self, name: str = "", on_progress: Callable[[float], None] | None = None
@@ -259,6 +261,12 @@ class FakeModels:
             handle="h1",
             reads_images=self.reads_images,
         )
+
+    def generation_options(self, name: str) -> GenerationOptions:
+        return self.options
+
+    async def note_answer(self, handle: str, generation: Generation) -> None:
+        self.noted.append((handle, generation))
 
 
 @dataclass

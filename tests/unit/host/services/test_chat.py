@@ -11,13 +11,12 @@ import pytest
 from app.core.errors import AppError, NotFoundError, StorageError, UsageError, WorkerError
 from app.core.paths import DataPaths
 from app.core.prompting import SYSTEM_PROMPT
-from app.core.settings import Settings
 from app.host.services import answering
 from app.host.services.answering import NOT_FOUND_TEXT, Ports
 from app.host.services.chat import MAX_QUESTION_CHARS, ChatService
 from app.host.services.chat_store import ChatStore
 from app.host.services.chats import Chats
-from app.host.services.ports import Cancelled
+from app.host.services.ports import Cancelled, GenerationOptions
 from app.protocol.body import Body
 from app.protocol.chat import (
     AnswerDone,
@@ -32,6 +31,7 @@ from app.protocol.chat import (
     CreateConversation,
     ImageAttachment,
 )
+from app.protocol.engine import Sampling
 from app.protocol.library import GetLibraryStatus, GetText, Scope, Search
 from tests.unit.host.conftest import Context, Recorder
 from tests.unit.host.services.chat_fakes import (
@@ -378,6 +378,8 @@ async def test_questions_are_answered_one_after_another(desk: Desk) -> None:
     while not of(context, AnswerPhase):
         await asyncio.sleep(0)
     assert phases(context) == ["waiting"]
+    (waiting,) = of(context, AnswerPhase)
+    assert isinstance(waiting, AnswerPhase) and waiting.detail == "1 answer before this one"
     assert len(desk.engine.prompts) == 1
     desk.engine.hold.set()
     assert (await first).answer.state == "complete"
@@ -480,12 +482,25 @@ async def test_an_unknown_conversation_is_refused(desk: Desk) -> None:
 
 
 async def test_the_wishes_of_the_request_reach_the_engine(desk: Desk) -> None:
-    desk.settings.settings = Settings(temperature=0.5, max_tokens=77, top_k=3)
+    desk.models.options = GenerationOptions(
+        temperature=0.5, max_tokens=77, top_k=3, stop=("END",), sampling=Sampling(mirostat=2)
+    )
     await desk.ask()
     await desk.ask(max_tokens=5, temperature=0.9, seed=42)
     first, second = desk.engine.prompts
     assert (first.temperature, first.max_tokens, first.top_k, first.seed) == (0.5, 77, 3, None)
+    assert first.stop[-1] == "END" and first.sampling.mirostat == 2
     assert (second.temperature, second.max_tokens, second.seed) == (0.9, 5, 42)
+    assert [handle for handle, _ in desk.models.noted] == ["h1", "h1"]
+
+
+async def test_the_users_system_prompt_stands_before_general_conversations_only(desk: Desk) -> None:
+    desk.models.options = GenerationOptions(system_prompt="Talk like a pirate.")
+    await desk.ask()
+    await desk.ask(use_documents=False)
+    from_documents, general = desk.engine.prompts
+    assert "pirate" not in from_documents.messages[0].content
+    assert general.messages[0].content == "Talk like a pirate."
 
 
 async def test_a_search_that_fails_ends_in_its_reason(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from app.core.paths import DataPaths
 from app.host.data_folder import take
 from app.host.services import doctor
 from app.host.services.doctor import DoctorService, lock_check, permission_check, space_check
+from app.host.services.ports import GenerationOptions
 from app.protocol.body import Body
 from app.protocol.engine import EngineInfo, Generation
 from app.protocol.system import Check, DoctorReport, RunDoctor
@@ -41,6 +42,12 @@ class Models(Library):
         info = await self.call(None)
         assert isinstance(info, EngineInfo)
         return info
+
+    def generation_options(self, name: str) -> GenerationOptions:
+        raise AssertionError("the doctor does not ask how a model writes")
+
+    async def note_answer(self, handle: str, generation: Generation) -> None:
+        raise AssertionError("the doctor's answers do not count")
 
 
 INFO = EngineInfo(

@@ -1,66 +1,28 @@
 """Models are found, one is loaded, and what is wrong with the others is said."""
 
 import asyncio
-import struct
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from app.core.errors import AppError, ModelError, NotFoundError, WorkerError
-from app.core.settings import Settings
-from app.host.services.engine import EngineService
-from app.host.services.models import ModelsService
-from app.host.supervision import Worker
-from app.protocol.models import ChooseModel, ListModels, ModelChanged, ModelEntry
+from app.host.services import models
+from app.host.services.model_loading import Candidate
+from app.protocol.models import ChooseModel, ListModels
 from tests.unit.host.conftest import Context, Recorder, WorkerMaker, say
-
-
-class FixedSettings:
-    """Stands in for the settings service."""
-
-    def __init__(self) -> None:
-        self.settings = Settings()
-
-    def current(self) -> Settings:
-        return self.settings
-
-
-class Setting:
-    """A models service over two folders and a fake engine."""
-
-    def __init__(self, tmp_path: Path, worker: Worker, events: Recorder) -> None:
-        self.starter, self.own = tmp_path / "starter", tmp_path / "own"
-        self.starter.mkdir()
-        self.own.mkdir()
-        self.worker, self.events, self.settings = worker, events, FixedSettings()
-        self.service = ModelsService((self.starter, self.own), EngineService(worker), self.settings, events)
-
-    def add(self, name: str, n_bytes: int = 1000, own: bool = True) -> Path:
-        """Write a GGUF file without tensors."""
-        path = (self.own if own else self.starter) / f"{name}.gguf"
-        path.write_bytes((b"GGUF" + struct.pack("<IQQ", 3, 0, 0)).ljust(n_bytes, b"\0"))
-        return path
-
-    async def entry(self, name: str) -> ModelEntry:
-        return next(entry for entry in await self.service.entries() if entry.name == name)
-
-    def changes(self) -> list[tuple[str, str, float | None]]:
-        return [
-            (event.model.name, event.model.state, event.progress)
-            for event in self.events.bodies
-            if isinstance(event, ModelChanged)
-        ]
+from tests.unit.host.services.model_desk import ModelDesk
 
 
 @pytest.fixture
-def setting(tmp_path: Path, make_worker: WorkerMaker, events: Recorder) -> Setting:
-    return Setting(tmp_path, make_worker(), events)
+async def setting(tmp_path: Path, make_worker: WorkerMaker, events: Recorder) -> AsyncIterator[ModelDesk]:
+    desk = ModelDesk(tmp_path, make_worker(), events)
+    yield desk
+    await desk.service.close()
 
 
-async def test_no_model_at_all_says_what_to_do(setting: Setting) -> None:
+async def test_no_model_at_all_says_what_to_do(setting: ModelDesk) -> None:
     assert (await setting.service._list(ListModels(), Context())).default == ""
     with pytest.raises(ModelError) as failure:
         await setting.service.ensure_loaded()
@@ -69,7 +31,7 @@ async def test_no_model_at_all_says_what_to_do(setting: Setting) -> None:
 
 
 async def test_an_installed_program_without_a_model_names_the_folder_alone(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    setting: ModelDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     with pytest.raises(AppError) as failure:
@@ -78,7 +40,7 @@ async def test_an_installed_program_without_a_model_names_the_folder_alone(
     assert "scripts/run.py" not in failure.value.hint
 
 
-async def test_lists_all_by_name_with_reasons(setting: Setting) -> None:
+async def test_lists_all_by_name_with_reasons(setting: ModelDesk) -> None:
     setting.add("beta", own=False)
     setting.add("Alpha")
     setting.add("beta")
@@ -99,29 +61,29 @@ async def test_lists_all_by_name_with_reasons(setting: Setting) -> None:
     assert "Alpha" in failure.value.hint
 
 
-async def test_only_broken_models_say_why(setting: Setting) -> None:
+async def test_only_broken_models_say_why(setting: ModelDesk) -> None:
     (setting.own / "broken.gguf").write_bytes(b"x" * 100)
     with pytest.raises(ModelError, match=r"model\.not_gguf"):
         await setting.service.ensure_loaded()
 
 
 async def test_the_default_is_the_chosen_else_the_largest_that_fits(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    setting: ModelDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, n_bytes in (("small", 1000), ("middle", 2000), ("large", 9000)):
         setting.add(name, n_bytes)
     available = 400_000_000 + 3000
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
+    monkeypatch.setattr(models, "available_memory", lambda: available)
     assert (await setting.service._list(ListModels(), Context())).default == "middle"
     available = 0
     assert (await setting.service._list(ListModels(), Context())).default == "small"
-    setting.settings.settings = Settings(default_model="large")
+    setting.settings.change({"default_model": "large"})
     assert (await setting.service._list(ListModels(), Context())).default == "large"
-    setting.settings.settings = Settings(default_model="gone")
+    setting.settings.change({"default_model": "gone"})
     assert (await setting.service._list(ListModels(), Context())).default == "small"
 
 
-async def test_loads_once_and_tells_the_progress(setting: Setting) -> None:
+async def test_loads_once_and_tells_the_progress(setting: ModelDesk) -> None:
     setting.add("first")
     progress: list[float] = []
     info, same = await asyncio.gather(
@@ -137,13 +99,13 @@ async def test_loads_once_and_tells_the_progress(setting: Setting) -> None:
     assert (entry.state, entry.context_length) == ("loaded", 2048)
 
 
-async def test_loads_again_when_the_file_the_settings_or_the_worker_changed(setting: Setting) -> None:
+async def test_loads_again_when_the_file_the_settings_or_the_worker_changed(setting: ModelDesk) -> None:
     path = setting.add("first")
     info = await setting.service.ensure_loaded("first")
     setting.add("first", 1200)
     changed = await setting.service.ensure_loaded("first")
     assert changed is not info
-    setting.settings.settings = Settings(context_length=4096)
+    setting.settings.change({"context_length": 4096})
     assert (await setting.service.ensure_loaded("first")).context_length == 4096
     with pytest.raises(WorkerError):
         await setting.worker.call(say("SIGSEGV"))
@@ -151,7 +113,7 @@ async def test_loads_again_when_the_file_the_settings_or_the_worker_changed(sett
     assert (await setting.service.ensure_loaded("first")).path == str(path)
 
 
-async def test_one_at_a_time(setting: Setting) -> None:
+async def test_one_at_a_time(setting: ModelDesk) -> None:
     setting.add("first")
     setting.add("second")
     await setting.service.ensure_loaded("first")
@@ -161,7 +123,7 @@ async def test_one_at_a_time(setting: Setting) -> None:
     assert ("first", "available", None) in setting.changes()
 
 
-async def test_a_model_that_crashes_the_engine_is_marked_and_others_still_load(setting: Setting) -> None:
+async def test_a_model_that_crashes_the_engine_is_marked_and_others_still_load(setting: ModelDesk) -> None:
     setting.add("crash")
     setting.add("good")
     for _ in range(2):
@@ -178,7 +140,7 @@ async def test_a_model_that_crashes_the_engine_is_marked_and_others_still_load(s
     assert (await setting.service._list(ListModels(), Context())).default == "good"
 
 
-async def test_reasons_of_the_engine_last_where_they_lie_in_the_file(setting: Setting) -> None:
+async def test_reasons_of_the_engine_last_where_they_lie_in_the_file(setting: ModelDesk) -> None:
     setting.add("odd")
     setting.add("large")
     with pytest.raises(AppError, match=r"model\.unsupported"):
@@ -191,7 +153,7 @@ async def test_reasons_of_the_engine_last_where_they_lie_in_the_file(setting: Se
     assert (await setting.entry("large")).state == "available"
 
 
-async def test_cancelling_a_load_frees_the_way(setting: Setting) -> None:
+async def test_cancelling_a_load_frees_the_way(setting: ModelDesk) -> None:
     setting.add("slow")
     setting.add("good")
     task = asyncio.create_task(setting.service.ensure_loaded("slow"))
@@ -205,23 +167,22 @@ async def test_cancelling_a_load_frees_the_way(setting: Setting) -> None:
     assert (await setting.service.ensure_loaded("good")).name == "good"
 
 
-async def test_a_file_that_vanishes_is_said(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_vanishes_is_said(setting: ModelDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     path = setting.add("first")
-    entry = await setting.entry("first")
+    stale = await setting.service.candidates()
 
-    async def stale(name: str) -> ModelEntry:
-        return entry
+    async def candidates() -> list[Candidate]:
+        return stale
 
     path.unlink()
     assert await setting.service.entries() == []
-    monkeypatch.setattr(setting.service, "_find", stale)
+    monkeypatch.setattr(setting.service, "candidates", candidates)
     with pytest.raises(NotFoundError, match="not there any more"):
         await setting.service.ensure_loaded("first")
-    assert set(setting.service.handlers()) == {ListModels, ChooseModel}
 
 
 async def test_a_file_that_vanishes_while_the_folder_is_read(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    setting: ModelDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (setting.own / "gone.gguf").symlink_to(setting.own / "nowhere")
     assert await setting.service.entries() == []

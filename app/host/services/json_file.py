@@ -1,0 +1,91 @@
+"""Small JSON files of the data folder: read with bounds, written whole, a bad one kept aside."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import StorageError
+
+MAX_FILE_BYTES = 4_000_000
+
+
+class JsonFile:
+    """One file that holds a JSON object.
+
+    A crash leaves the old or the new content. A file that makes no sense is kept beside it as
+    `NAME.bad-N`, and counts as empty.
+    """
+
+    def __init__(self, path: Path, title: str) -> None:
+        """Name the file; `title` is what people call its content: “the settings of models”."""
+        self._path, self._title = path, title
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    def read(self) -> dict[str, Any]:
+        """Give the object; an empty one where there is no file, or none that makes sense."""
+        try:
+            return self._parsed()
+        except FileNotFoundError:
+            return {}
+        except OSError:
+            return {}  # it cannot be read now, and may be next time
+        except ValueError:
+            self._keep_aside()
+            return {}
+
+    def _parsed(self) -> dict[str, Any]:
+        if self._path.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError("the file is too large")
+        try:
+            value = json.loads(self._path.read_bytes())
+        except RecursionError as error:
+            raise ValueError("the file is nested too deeply") from error
+        if not isinstance(value, dict):
+            raise ValueError("the file does not hold an object")
+        return value
+
+    def _keep_aside(self) -> None:
+        number = 1
+        while (aside := self._path.with_name(f"{self._path.name}.bad-{number}")).exists():
+            number += 1
+        try:
+            self._path.replace(aside)
+        except OSError:
+            return  # the next write tells that the folder cannot be written
+
+    def write(self, value: dict[str, Any]) -> None:
+        """Store the object.
+
+        Raises:
+            StorageError: `storage.not_saved`.
+        """
+        temporary = self._path.with_name(f"{self._path.name}.tmp")
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(value, file, indent=2, ensure_ascii=False)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+            _sync_folder(self._path.parent)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise StorageError(
+                "storage.not_saved",
+                f"{self._title} could not be saved ({error.strerror}).",
+                "Check that the disk is not full and that the data folder can be written.",
+            ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,111 @@
+"""What model files say of themselves: their heads are read once, in threads, and remembered."""
+
+import asyncio
+from dataclasses import dataclass
+
+from app.core.errors import ModelError
+from app.core.fit import ModelShape, shape_of
+from app.core.gguf import LEGACY_MAGICS, GgufHead, read_head
+from app.core.model_facts import kind_of, licence_of, quantization_in, quantization_of
+from app.host.services.model_files import FileVersion, ModelFile, magic_of
+
+DEADLINE_S = 30.0
+_N_AT_ONCE = 2
+_MAX_REMEMBERED = 2000
+_MISSING_PART = "The model is not complete: its part {name} is missing."
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in a model file.
+
+    Attributes:
+        format: `gguf`, or `ggml` for the formats before it.
+        problem: why no engine should see the file; None where nothing is wrong.
+        shape: for the fit advice; None where the head does not give it.
+    """
+
+    format: str = "gguf"
+    kind: str = "chat"
+    architecture: str = ""
+    quantization: str = ""
+    n_params: int = 0
+    context_trained: int = 0
+    licence: str = ""
+    has_template: bool = False
+    problem: ModelError | None = None
+    shape: ModelShape | None = None
+
+
+class Inspector:
+    """Reads heads, at most two files at a time, each once for its path, size and time."""
+
+    def __init__(self, deadline_s: float = DEADLINE_S) -> None:
+        """Remember nothing yet; a file that takes longer than the deadline is said to be unreadable."""
+        self._known: dict[FileVersion, Inspection] = {}
+        self._gate = asyncio.Semaphore(_N_AT_ONCE)
+        self._deadline_s = deadline_s
+
+    async def inspect(self, model: ModelFile) -> Inspection:
+        """Look into a model that is there."""
+        version = model.version
+        known = self._known.get(version)
+        if known is not None:
+            return known
+        async with self._gate:
+            if version in self._known:
+                return self._known[version]
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    found = await asyncio.to_thread(inspect, model)
+            except TimeoutError:
+                return Inspection(problem=_too_slow(model, self._deadline_s))
+        if len(self._known) >= _MAX_REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        self._known[version] = found
+        return found
+
+    def set_problem(self, version: FileVersion, problem: ModelError) -> None:
+        """Remember what the engine found wrong with a file, for as long as it does not change."""
+        known = self._known.get(version, Inspection())
+        self._known[version] = Inspection(**{**vars(known), "problem": problem})
+
+
+def inspect(model: ModelFile) -> Inspection:
+    """Read a model's heads; any thread."""
+    if magic_of(model.path) in LEGACY_MAGICS:
+        return Inspection(format="ggml", quantization=quantization_in(model.path.name))
+    for part in model.parts:
+        if not part.is_file():
+            message = _MISSING_PART.format(name=part.name)
+            return Inspection(
+                problem=ModelError("model.truncated", message, "Fetch the missing part, or the model anew.")
+            )
+    try:
+        heads = [read_head(path) for path in model.files]
+    except ModelError as error:
+        return Inspection(problem=error)
+    return _described(heads, model)
+
+
+def _described(heads: list[GgufHead], model: ModelFile) -> Inspection:
+    head = heads[0]
+    kind = kind_of(head)
+    return Inspection(
+        kind=kind,
+        architecture=head.architecture,
+        quantization=quantization_of(head, model.path.name),
+        n_params=sum(part.n_params for part in heads),
+        context_trained=head.context_trained,
+        licence=licence_of(head),
+        has_template=head.chat_template is not None,
+        shape=shape_of(head, heads[1:]) if kind == "chat" else None,
+    )
+
+
+def _too_slow(model: ModelFile, deadline_s: float) -> ModelError:
+    return ModelError(
+        "model.unreadable",
+        f"The model file “{model.path.name}” could not be read within {deadline_s:.0f} seconds.",
+        "Check that its drive is connected and works.",
+    )

@@ -1,0 +1,269 @@
+"""Where the models in the list come from: our folders, imported files, other programs' folders."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from app.core.errors import UsageError
+from app.core.settings import Settings
+from app.host.services.json_file import JsonFile
+from app.host.services.model_files import ModelFile, found_at, models_in, with_projectors
+from app.host.services.model_folders import TITLES, ForeignFolder, Surroundings, known_folders, models_of
+from app.protocol.models import FoundFolder
+
+RECORD_NAME = ".verified.json"
+_MAX_RECORD_BYTES = 4_000_000
+
+
+class FolderSettings(Protocol):
+    """The settings, in which the folders that are in use stand."""
+
+    def current(self) -> Settings:
+        """Give the settings as they are now."""
+
+    def change(self, values: dict[str, Any]) -> Settings:
+        """Change some of them, keep and announce them."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was verified of a downloaded file.
+
+    Attributes:
+        repository: on the hub.
+    """
+
+    size_bytes: int
+    modified_ns: int
+    repository: str = ""
+    licence: str = ""
+
+
+def read_records(models_dir: Path) -> dict[str, Record]:
+    """Read what the download manager keeps of each file that it verified; nothing where it makes no sense."""
+    path = models_dir / RECORD_NAME
+    try:
+        value = json.loads(path.read_bytes()) if path.stat().st_size <= _MAX_RECORD_BYTES else None
+    except (OSError, ValueError, RecursionError):
+        return {}
+    records = {}
+    for name, item in value.items() if isinstance(value, dict) else ():
+        if isinstance(item, Mapping):
+            size_bytes, modified_ns = item.get("size_bytes"), item.get("modified_ns")
+            if isinstance(size_bytes, int) and isinstance(modified_ns, int):
+                texts = {key: str(item.get(key) or "") for key in ("repository", "licence")}
+                records[name] = Record(size_bytes, modified_ns, **texts)
+    return records
+
+
+class ModelPlaces:
+    """Finds every model; `scan` and `find_folders` block and belong into a thread."""
+
+    def __init__(
+        self,
+        bundled_dir: Path,
+        models_dir: Path,
+        places_path: Path,
+        settings: FolderSettings,
+        around: Surroundings,
+    ) -> None:
+        """Name the places; nothing is read yet."""
+        self._bundled_dir, self.models_dir = bundled_dir, models_dir
+        self._file = JsonFile(places_path, "The list of models")
+        self._settings, self._around = settings, around
+
+    # ------------------------------------------------------------------------------------------ finding
+
+    def scan(self) -> dict[str, ModelFile]:
+        """Give every model by its name; the same files give the same names."""
+        hidden = set(self._paths("hidden"))
+        taken: dict[str, ModelFile] = {}
+        for model in self._all():
+            if str(model.path) not in hidden:
+                name = _free_name(model.name, taken)
+                taken[name] = replace(model, name=name)
+        return taken
+
+    def _all(self) -> Iterable[ModelFile]:
+        yield from with_projectors(models_in(self._bundled_dir, "bundled"), lambda one, other: False)
+        own = list(self._own())
+        yield from own
+        seen = {model.path for model in own}
+        for model in self._imported():
+            if model.path not in seen:
+                seen.add(model.path)
+                yield model
+        for folder in self.used_folders():
+            for model in models_of(folder):
+                if model.path not in seen:
+                    seen.add(model.path)
+                    yield model
+
+    def _own(self) -> Iterable[ModelFile]:
+        records = read_records(self.models_dir)
+
+        def verified(model: ModelFile) -> Record | None:
+            return verified_record(model, records)
+
+        def same_origin(one: ModelFile, other: ModelFile) -> bool:
+            first, second = verified(one), verified(other)
+            return (
+                first is not None
+                and second is not None
+                and bool(first.repository)
+                and (first.repository == second.repository)
+            )
+
+        models = models_in(self.models_dir, "folder")
+        models = [replace(model, source="downloaded") if verified(model) else model for model in models]
+        return with_projectors(models, same_origin)
+
+    def _imported(self) -> Iterable[ModelFile]:
+        for text in self._paths("imported"):
+            path = Path(text)
+            model = found_at(path, "imported")
+            if model is None:
+                yield ModelFile(path.stem, path, "imported", is_there=False)
+                continue
+            beside = [item for item in models_in(path.parent, "imported") if item.path != path]
+            paired = with_projectors([model, *beside], lambda one, other: False)
+            yield next(item for item in paired if item.path == path)
+
+    def records(self) -> dict[str, Record]:
+        """Give what was verified of downloaded files, by file name."""
+        return read_records(self.models_dir)
+
+    # ------------------------------------------------------------------------------------------ the list
+
+    def _paths(self, key: str) -> list[str]:
+        values = self._file.read().get(key)
+        return [text for text in values if isinstance(text, str)] if isinstance(values, list) else []
+
+    def _store(self, **lists: list[str]) -> None:
+        self._file.write({"schema_version": 1, **{key: self._paths(key) for key in _LISTS}, **lists})
+
+    def add(self, path: Path) -> None:
+        """Keep an imported file in the list.
+
+        Raises:
+            StorageError: it cannot be stored.
+        """
+        text = str(path)
+        imported, hidden = self._paths("imported"), self._paths("hidden")
+        if text not in imported and path.parent not in (self.models_dir, self._bundled_dir):
+            imported.append(text)
+        self._store(imported=imported, hidden=[item for item in hidden if item != text])
+
+    def forget(self, model: ModelFile) -> None:
+        """Take a model out of the list; its file stays.
+
+        Raises:
+            StorageError: it cannot be stored.
+        """
+        text = str(model.path)
+        imported, hidden = self._paths("imported"), self._paths("hidden")
+        if model.source != "imported" and model.is_there and text not in hidden:
+            hidden.append(text)
+        self._store(imported=[item for item in imported if item != text], hidden=hidden)
+
+    def forget_record(self, names: Iterable[str]) -> None:
+        """Take deleted files out of the record of verified ones.
+
+        Raises:
+            StorageError: it cannot be stored.
+        """
+        file = JsonFile(self.models_dir / RECORD_NAME, "The record of downloaded models")
+        value = file.read()
+        kept = {name: item for name, item in value.items() if name not in set(names)}
+        if kept != value:
+            file.write(kept)
+
+    # ------------------------------------------------------------------------------------------ folders
+
+    def used_folders(self) -> list[ForeignFolder]:
+        """Give the other programs' folders that the user took into the list."""
+        folders = []
+        for text in self._settings.current().model_folders:
+            program, _, path = text.partition("=")
+            if program in TITLES and path:
+                folders.append(ForeignFolder(program, Path(path)))
+        return folders
+
+    def find_folders(self) -> tuple[FoundFolder, ...]:
+        """Look for other programs' models; also those in use that have none any more."""
+        used = self.used_folders()
+        found = []
+        for folder in dict.fromkeys([*known_folders(self._around), *used]):
+            models = models_of(folder)
+            if models or folder in used:
+                found.append(
+                    FoundFolder(
+                        program=folder.program,
+                        title=folder.title,
+                        path=str(folder.path),
+                        n_models=len(models),
+                        size_bytes=sum(model.size_bytes for model in models),
+                        in_use=folder in used,
+                    )
+                )
+        return tuple(found)
+
+    def use(self, folder: ForeignFolder, use: bool) -> None:
+        """Take a folder into the list, or out of it.
+
+        Raises:
+            UsageError: `folder.unknown`, `folder.not_found`.
+        """
+        if folder.program not in TITLES:
+            raise UsageError(
+                "folder.unknown",
+                f"There is no program called {folder.program!r} whose models could be used.",
+                f"Use one of: {', '.join(TITLES)}.",
+            )
+        if use and not _is_readable(folder.path):
+            raise UsageError(
+                "folder.not_found",
+                f"There is no folder {folder.path}, or it cannot be read.",
+                "Choose a folder of models that is there.",
+            )
+        used = [item for item in self.used_folders() if item != folder] + ([folder] if use else [])
+        self._settings.change({"model_folders": tuple(f"{item.program}={item.path}" for item in used)})
+
+
+_LISTS = ("imported", "hidden")
+
+
+def verified_record(model: ModelFile, records: Mapping[str, Record]) -> Record | None:
+    """Give what was verified of a model, if every one of its files is still the verified one."""
+    first = None
+    for path in model.files:
+        record = records.get(path.name)
+        with contextlib.suppress(OSError):
+            state = path.stat()
+            if record is not None and (state.st_size, state.st_mtime_ns) == (
+                record.size_bytes,
+                record.modified_ns,
+            ):
+                first = first or record
+                continue
+        return None
+    return first
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        next(path.iterdir(), None)
+    except OSError:
+        return False
+    return path.is_absolute()
+
+
+def _free_name(stem: str, taken: Mapping[str, ModelFile]) -> str:
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem} ({number})"
+    return name
