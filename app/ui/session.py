@@ -17,7 +17,7 @@ from app.protocol.downloads import DownloadChanged
 from app.protocol.library import CollectionsChanged, FileChanged, FilesRemoved, LibraryStatus
 from app.protocol.models import ModelChanged, ModelsChanged
 from app.protocol.network import NetworkUsed
-from app.protocol.system import Notice, WorkerChanged
+from app.protocol.system import Notice, SettingsChanged, WorkerChanged
 from app.protocol.window import WindowOpened
 
 log = logging.getLogger(__name__)
@@ -118,6 +118,7 @@ class Session(QObject):
         worker_changed: WorkerChanged.
         notice_received: Notice.
         window_opened: WindowOpened.
+        settings_changed: SettingsChanged.
     """
 
     connected = Signal()
@@ -134,6 +135,7 @@ class Session(QObject):
     worker_changed = Signal(object)
     notice_received = Signal(object)
     window_opened = Signal(object)
+    settings_changed = Signal(object)
 
     def __init__(
         self, paths: DataPaths, connect: Connect | None = None, parent: QObject | None = None
@@ -158,6 +160,7 @@ class Session(QObject):
             WorkerChanged: self.worker_changed,
             Notice: self.notice_received,
             WindowOpened: self.window_opened,
+            SettingsChanged: self.settings_changed,
         }
 
     @property

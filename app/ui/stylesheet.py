@@ -4,9 +4,10 @@ Widgets choose a look with the dynamic property `role`:
 
     QPushButton   primary, danger, link, chip    (none: a plain bordered button)
     QToolButton   (none: flat with hover), bordered, primary, chooser
-    QLabel        title, heading, muted, faint, small, badge-ok, badge-warning, badge-error, badge-busy,
-                  badge-accent
-    QFrame        card, sidebar, surface, banner-info, banner-warning, banner-error, toast, line,
+    QLabel        title, heading, strong, muted, faint, small, problem, badge-ok, badge-warning,
+                  badge-error, badge-busy, badge-accent
+    QLineEdit, QSpinBox, QComboBox    wrong
+    QFrame        card, sidebar, surface, banner-ok, banner-info, banner-warning, banner-error, toast, line,
                   composer, composer-focused, status
     QListView, QTreeView, QTableView   (none) rows with hover and selection
 """
@@ -68,8 +69,10 @@ def _labels(p: Palette, points: float) -> str:
     QLabel {{ background: transparent; }}
     QLabel[role="title"] {{ font-size: {points * FONT_TITLE:.2f}pt; font-weight: 600; }}
     QLabel[role="heading"] {{ font-size: {points * FONT_HEADING:.2f}pt; font-weight: 600; }}
+    QLabel[role="strong"] {{ font-weight: 600; }}
     QLabel[role="muted"] {{ color: {p.text_muted}; }}
     QLabel[role="faint"] {{ color: {p.text_faint}; font-size: {points * FONT_SMALL:.2f}pt; }}
+    QLabel[role="problem"] {{ color: {p.error}; font-size: {points * FONT_SMALL:.2f}pt; }}
     QLabel[role="small"] {{ font-size: {points * FONT_SMALL:.2f}pt; }}
     {badges}
     """
@@ -80,6 +83,7 @@ def _frames(p: Palette, _points: float) -> str:
         f"""QFrame[role="banner-{name}"] {{ background: {soft}; border: 1px solid {colour};
             border-radius: {RADIUS_M}px; }}"""
         for name, colour, soft in (
+            ("ok", p.ok, p.ok_soft),
             ("info", p.accent, p.accent_soft),
             ("warning", p.warning, p.warning_soft),
             ("error", p.error, p.error_soft),
@@ -149,6 +153,7 @@ def _inputs(p: Palette, _points: float) -> str:
         selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
     QLineEdit:focus, QSpinBox:focus, QComboBox:focus {{ border: 2px solid {p.focus};
         padding: 0 {SPACE_S - 1}px; min-height: {CONTROL_HEIGHT - 4}px; }}
+    QLineEdit[role="wrong"], QSpinBox[role="wrong"], QComboBox[role="wrong"] {{ border-color: {p.error}; }}
     QLineEdit:disabled {{ color: {p.text_faint}; background: {p.window}; }}
     QComboBox::drop-down {{ border: none; width: 20px; }}
     QComboBox QAbstractItemView {{ background: {p.raised}; border: 1px solid {p.border}; }}
