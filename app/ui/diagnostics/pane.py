@@ -54,7 +54,7 @@ class DiagnosticsPane(QFrame):
         self.copied.hide()
 
     def _build_sections(self) -> None:
-        self.graphics = Section(self.tr("Why is my GPU not used?"))
+        self.graphics = Section(self.tr("Graphics"))
         self.computer = Section(self.tr("This computer"))
         self.engine = Section(self.tr("The engine"))
         self.requirements = Section(self.tr("What computing on a GPU needs"))
@@ -155,7 +155,10 @@ class DiagnosticsPane(QFrame):
     def _fill(self, hardware: Hardware) -> None:
         for section in (self.graphics, self.computer, self.engine, self.requirements):
             section.clear()
-        self.graphics.body.addWidget(AnswerBox(gpu_answer(hardware), self._theme))
+        answer = gpu_answer(hardware)
+        is_used = answer.severity == "ok"
+        self.graphics.set_title(self.tr("Graphics") if is_used else self.tr("Why is my GPU not used?"))
+        self.graphics.body.addWidget(AnswerBox(answer, self._theme))
         for card in cards(hardware):
             self.graphics.body.addWidget(CardBox(card))
         self.computer.body.addWidget(Facts(processor_rows(hardware)))

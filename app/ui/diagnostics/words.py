@@ -43,8 +43,9 @@ def gpu_answer(hardware: Hardware) -> GpuAnswer:
     """Answer “is my graphics card used, and if not, why?”."""
     working = [gpu for gpu in hardware.gpus if gpu.tested is not False]
     if working:
-        names = ", ".join(gpu_name(gpu) for gpu in working)
-        if any(gpu.tested for gpu in working):
+        tested = [gpu for gpu in working if gpu.tested]
+        names = ", ".join(gpu_name(gpu) for gpu in tested or working)
+        if tested:
             return GpuAnswer("ok", _tr("Your GPU is used: {0}").format(names))
         later = _tr("It is tried with one short answer before a model first runs on it.")
         return GpuAnswer("info", _tr("Your GPU can be used: {0}").format(names), (later,))

@@ -25,11 +25,11 @@ class Section(QFrame):
         super().__init__(parent)
         set_role(self, "card")
         self.setAccessibleName(title)
-        heading = QLabel(title)
-        set_role(heading, "heading")
+        self.heading = QLabel(title)
+        set_role(self.heading, "heading")
         self.header = QHBoxLayout()
         self.header.setSpacing(SPACE_S)
-        self.header.addWidget(heading)
+        self.header.addWidget(self.heading)
         self.header.addStretch(1)
         self.body = QVBoxLayout()
         self.body.setSpacing(SPACE_M)
@@ -38,6 +38,11 @@ class Section(QFrame):
         layout.setSpacing(SPACE_M)
         layout.addLayout(self.header)
         layout.addLayout(self.body)
+
+    def set_title(self, title: str) -> None:
+        """Show another heading."""
+        self.heading.setText(title)
+        self.setAccessibleName(title)
 
     def clear(self) -> None:
         """Take everything out of `body`."""

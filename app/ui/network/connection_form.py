@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, 
 from app.core.errors import AppError
 from app.protocol.network import NetworkStatus
 from app.ui.library.filter_bar import ChevronBox
-from app.ui.network.fields import Field, NumberSetting, TextSetting
+from app.ui.network.fields import Field, TextSetting
 from app.ui.network.words import token_words
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L
@@ -49,9 +49,8 @@ class ConnectionForm(QWidget):
         self.proxy = TextSetting()
         self.proxy.setPlaceholderText("http://host:port")
         self.proxy.setAccessibleName(self.tr("Address of the proxy"))
-        self.limit = NumberSetting(0, _MAX_KB_S, 100)
-        self.limit.setSpecialValueText(self.tr("No limit"))
-        self.limit.setSuffix(self.tr(" kB/s"))
+        self.limit = TextSetting()
+        self.limit.setPlaceholderText(self.tr("No limit"))
         self.simultaneous = ChevronBox(theme)
         for number in range(1, _MAX_DOWNLOADS + 1):
             self.simultaneous.addItem(self.locale().toString(number), number)
@@ -75,7 +74,9 @@ class ConnectionForm(QWidget):
                 tr("Proxy"), tr("Between this computer and the network, where there is one."), self.proxy_kind
             ),
             "bandwidth_limit_kb_s": Field(
-                tr("Fastest download"), tr("So that others on your line can still work."), self.limit
+                tr("Fastest download, in kB/s"),
+                tr("So that others on your line can still work."),
+                self.limit,
             ),
             "simultaneous_downloads": Field(
                 tr("Downloads at the same time"),
@@ -141,7 +142,8 @@ class ConnectionForm(QWidget):
         self.proxy_kind.setCurrentIndex(kind)
         self.proxy.setVisible(kind == _OWN)
         self.proxy.show_stored(proxy if kind == _OWN else "")
-        self.limit.show_stored(int(values.get("bandwidth_limit_kb_s", 0)))
+        limit = int(values.get("bandwidth_limit_kb_s", 0))
+        self.limit.show_stored(str(limit) if limit else "")
         self.simultaneous.setCurrentIndex(int(values.get("simultaneous_downloads", 1)) - 1)
 
     def show_refusal(self, name: str, error: AppError) -> None:
@@ -184,9 +186,15 @@ class ConnectionForm(QWidget):
         if self._is_address("proxy", text, _PROXY_SCHEMES, "http://proxy.example:8080"):
             self.setting_wanted.emit("proxy", text)
 
-    @Slot(int)
-    def _on_limit_wanted(self, number: int) -> None:
-        self.setting_wanted.emit("bandwidth_limit_kb_s", number)
+    @Slot(str)
+    def _on_limit_wanted(self, text: str) -> None:
+        number = int(text) if text.isdecimal() else 0
+        is_number = number <= _MAX_KB_S and (text.isdecimal() or not text)
+        problem = self.tr("A whole number up to {0} is meant; empty: no limit.")
+        words = "" if is_number else problem.format(self.locale().toString(_MAX_KB_S))
+        self.fields["bandwidth_limit_kb_s"].show_problem(words)
+        if is_number:
+            self.setting_wanted.emit("bandwidth_limit_kb_s", number)
 
     @Slot(int)
     def _on_simultaneous_chosen(self, index: int) -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.ui.elements.section import words_label
 from app.ui.theme import set_role
@@ -75,44 +74,3 @@ class TextSetting(QLineEdit):
         text = self.text().strip()
         if text != self._stored:
             self.stored_wanted.emit(text)
-
-
-class NumberSetting(QSpinBox):
-    """A whole number that is stored when it is left or Enter is pressed.
-
-    Signals:
-        stored_wanted: the new number (int).
-    """
-
-    stored_wanted = Signal(int)
-
-    def __init__(self, low: int, high: int, step: int = 1, parent: QWidget | None = None) -> None:
-        """Allow `low` to `high`."""
-        super().__init__(parent)
-        self._stored = low
-        self.setRange(low, high)
-        self.setSingleStep(step)
-        self.setKeyboardTracking(False)
-        self.setGroupSeparatorShown(True)
-        self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.valueChanged.connect(self._on_value_changed)
-
-    def show_stored(self, number: int) -> None:
-        """Show the stored number."""
-        self._stored = number
-        self.setValue(number)
-
-    @Slot(int)
-    def _on_value_changed(self, number: int) -> None:
-        if number != self._stored:
-            self.stored_wanted.emit(number)
-
-    # Qt overrides
-
-    def wheelEvent(self, event: QWheelEvent, /) -> None:
-        """Leave the wheel to the page, unless this is where the user is."""
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
