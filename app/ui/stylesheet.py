@@ -3,12 +3,12 @@
 Widgets choose a look with the dynamic property `role`:
 
     QPushButton   primary, danger, link, chip    (none: a plain bordered button)
-    QToolButton   (none: flat with hover), bordered, primary, chooser
+    QToolButton   (none: flat with hover), bordered, primary, chooser, status
     QLabel        title, heading, strong, muted, faint, small, problem, badge-ok, badge-warning,
                   badge-error, badge-busy, badge-accent
     QLineEdit, QSpinBox, QComboBox    wrong
     QFrame        card, sidebar, surface, banner-ok, banner-info, banner-warning, banner-error, toast, line,
-                  composer, composer-focused, status
+                  composer, composer-focused, status, chip, chip-error
     QListView, QTreeView, QTableView   (none) rows with hover and selection
 """
 
@@ -95,6 +95,9 @@ def _frames(p: Palette, _points: float) -> str:
     QFrame[role="sidebar"] {{ background: {p.sidebar}; border: none; }}
     QFrame[role="surface"] {{ background: {p.surface}; border: none; }}
     QFrame[role="status"] {{ background: {p.window}; border: none; border-top: 1px solid {p.border}; }}
+    QFrame[role="chip"], QFrame[role="chip-error"] {{ background: {p.surface}; border: 1px solid {p.border};
+        border-radius: {RADIUS_M}px; }}
+    QFrame[role="chip-error"] {{ border-color: {p.error}; }}
     QFrame[role="line"] {{ background: {p.border}; border: none; }}
     QFrame[role="toast"] {{ background: {p.raised}; border: 1px solid {p.border_strong};
         border-radius: {RADIUS_L}px; }}
@@ -105,7 +108,7 @@ def _frames(p: Palette, _points: float) -> str:
     """
 
 
-def _buttons(p: Palette, _points: float) -> str:
+def _buttons(p: Palette, points: float) -> str:
     return f"""
     QPushButton {{ background: {p.raised}; border: 1px solid {p.border_strong}; border-radius: {RADIUS_M}px;
         padding: 0 {SPACE_M}px; min-height: {CONTROL_HEIGHT - 2}px; }}
@@ -142,6 +145,9 @@ def _buttons(p: Palette, _points: float) -> str:
     QToolButton[role="bordered"]:focus {{ border: 1px solid {p.focus}; }}
     QToolButton[role="chooser"] {{ color: {p.text_muted}; padding: 0 {SPACE_S}px; }}
     QToolButton[role="chooser"]:hover {{ color: {p.text}; }}
+    QToolButton[role="status"] {{ color: {p.text_faint}; padding: 2px {SPACE_XS}px;
+        border-radius: {RADIUS_S}px; font-size: {points * FONT_SMALL:.2f}pt; }}
+    QToolButton[role="status"]:hover {{ color: {p.text}; }}
     QToolButton::menu-indicator {{ image: none; width: 0; }}
     """
 

@@ -73,6 +73,7 @@ class ChatController(QObject):
         models_changed: ModelList.
         collections_changed: CollectionList.
         images_changed: an image of the shown conversation's unsent question came, went or got ready.
+        cancellable_changed: whether `cancel_loading` would end a loading (bool).
         speed_measured: (tokens a second, whether the answer is still being written).
 
     Attributes:
@@ -86,6 +87,7 @@ class ChatController(QObject):
     models_changed = Signal(object)
     collections_changed = Signal(object)
     images_changed = Signal()
+    cancellable_changed = Signal(bool)
     speed_measured = Signal(float, bool)
 
     def __init__(
@@ -106,6 +108,7 @@ class ChatController(QObject):
         self._draft_timer.setSingleShot(True)
         self._draft_timer.setInterval(DRAFT_DELAY_MS)
         self._draft_timer.timeout.connect(self._on_draft_due)
+        self.loader.changed.connect(self._tell_cancellable)
         session.connected.connect(self._on_connected)
         session.conversation_changed.connect(self._on_conversation_changed)
         session.models_changed.connect(self._on_list_of_models_changed)
@@ -186,6 +189,7 @@ class ChatController(QObject):
         live.started.connect(self._on_answer_started)
         live.ended.connect(self._on_answer_ended)
         live.speed_measured.connect(self._on_speed_measured)
+        live.loading_changed.connect(self._tell_cancellable)
         self.busy_changed.emit(True)
         self._tasks.spawn(live.run(), "answer")
 
@@ -267,6 +271,11 @@ class ChatController(QObject):
             self.stop()
 
     @Slot()
+    def _tell_cancellable(self) -> None:
+        live = self._current.live
+        self.cancellable_changed.emit(self.loader.is_loading or (live is not None and live.is_loading))
+
+    @Slot()
     def list_fit(self) -> None:
         """Ask for the models anew, with advice on which of them fit; `models_changed` follows."""
         if not self._is_listing_fit:
@@ -295,6 +304,7 @@ class ChatController(QObject):
             self._kept_images.pop(conversation.id, None)
         self.conversation_shown.emit(conversation)
         self.busy_changed.emit(conversation.live is not None)
+        self._tell_cancellable()
         if before is not conversation:
             if before.live is None:
                 before.model.deleteLater()

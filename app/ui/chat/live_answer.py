@@ -36,11 +36,13 @@ class LiveAnswer(QObject):
     Signals:
         started: AnswerStarted; question and answer are stored.
         ended: the LiveAnswer itself; `failed_unstored` tells whether the question was never stored.
+        loading_changed: the model began, or ended, to be loaded for this answer (bool).
         speed_measured: about how many tokens a second come (float), at most once a second.
     """
 
     started = Signal(object)
     ended = Signal(object)
+    loading_changed = Signal(bool)
     speed_measured = Signal(float)
 
     def __init__(
@@ -104,6 +106,7 @@ class LiveAnswer(QObject):
             self._end_locally("interrupted" if self._text else "failed", error)
         finally:
             self._timer.stop()
+            self._note_loading(False)
             self.ended.emit(self)
 
     def stop(self) -> None:
@@ -118,7 +121,7 @@ class LiveAnswer(QObject):
         if isinstance(body, AnswerToken):
             self._take_token(body)
         elif isinstance(body, AnswerPhase):
-            self._is_loading = body.phase == "loading"
+            self._note_loading(body.phase == "loading")
             if not self._is_stopping:
                 self._model.set_phase(self._message.id, body)
         elif isinstance(body, AnswerStarted):
@@ -132,6 +135,11 @@ class LiveAnswer(QObject):
     def is_loading(self) -> bool:
         """Whether the model is being loaded for this answer."""
         return self._is_loading
+
+    def _note_loading(self, is_loading: bool) -> None:
+        if is_loading != self._is_loading:
+            self._is_loading = is_loading
+            self.loading_changed.emit(is_loading)
 
     def _take_token(self, token: AnswerToken) -> None:
         if self._is_stopping:
