@@ -139,9 +139,9 @@ class MainWindow(QMainWindow):
         self.splitter.setChildrenCollapsible(False)
         for pane in (self.conversation_pane, self.chat_pane, self.right_area):
             self.splitter.addWidget(pane)
-        self.conversation_pane.setMinimumWidth(190)
-        self.chat_pane.setMinimumWidth(360)
-        self.right_area.setMinimumWidth(300)
+        self.conversation_pane.setMinimumWidth(170)  # all three fit into the smallest window
+        self.chat_pane.setMinimumWidth(320)
+        self.right_area.setMinimumWidth(268)
         for index, stretch in enumerate((0, 1, 0)):
             self.splitter.setStretchFactor(index, stretch)
         central = QWidget()

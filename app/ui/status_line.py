@@ -52,7 +52,7 @@ class StatusLine(QFrame):
         set_role(self._work, "faint")
         self._bar = self._new_bar(self.tr("Progress of reading"), 120)
         self._build_model_parts()
-        self.network = StatusButton(theme, self.tr("Network"))
+        self.network = StatusButton(theme, self.tr("Network"), narrowest=110, widest=260)
         self.network.clicked.connect(self.network_requested)
         self._lay_out()
         self._connect(session)
@@ -60,11 +60,11 @@ class StatusLine(QFrame):
         self._show_network()
 
     def _build_model_parts(self) -> None:
-        self.model = StatusButton(self._theme, self.tr("Model"))
+        self.model = StatusButton(self._theme, self.tr("Model"), narrowest=130)
         self.model.clicked.connect(self._on_model_clicked)
         self.device = StatusButton(self._theme, self.tr("Computed on"))
         self.device.clicked.connect(self.diagnostics_requested)
-        self.note = StatusButton(self._theme, self.tr("Note"))
+        self.note = StatusButton(self._theme, self.tr("Note"), widest=320)
         self.note.show_icon("warning", "warning")
         self.note.clicked.connect(self.models_requested)
         self.loading = self._new_bar(self.tr("Progress of loading"), 80)
@@ -159,7 +159,11 @@ class StatusLine(QFrame):
         self._has_models = bool(chat)
         if self._entry is not None and self._entry.state == "loading":
             return  # its own events tell more
-        loaded = next((model for model in chat if model.state == "loaded"), None)
+        shown = self._entry.name if self._entry is not None else ""
+        ready = sorted(
+            (model for model in chat if model.state == "loaded"), key=lambda model: model.name != shown
+        )
+        loaded = next(iter(ready), None)
         if loaded is not None:
             self._show_loaded(loaded)
         else:

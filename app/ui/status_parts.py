@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolButton
 
 from app.protocol.models import Loaded
 from app.ui.elements.tooltips import plain_tooltip
@@ -10,7 +10,6 @@ from app.ui.guide.words import gigabytes
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
 
-_MIN_WIDTH = 44
 _ICON_SIZE = 14
 _PADDING = 2 * 4 + 2
 _GAP = 5
@@ -19,10 +18,18 @@ _GAP = 5
 class StatusButton(QToolButton):
     """A flat button of one line that shortens its words to the room it has."""
 
-    def __init__(self, theme: Theme, what: str, parent: QWidget | None = None) -> None:
-        """Show nothing yet; `what` is said before the words to a screen reader."""
-        super().__init__(parent)
+    def __init__(self, theme: Theme, what: str, narrowest: int = 44, widest: int = 400) -> None:
+        """Show nothing yet.
+
+        Args:
+            theme: colours the icon.
+            what: is said before the words to a screen reader.
+            narrowest: pixels that it keeps in a narrow window.
+            widest: pixels that it takes in a wide one.
+        """
+        super().__init__()
         self._theme, self._what = theme, what
+        self._narrowest, self._widest = narrowest, widest
         self._words = self._help = ""
         self._has_icon = False
         set_role(self, "status")
@@ -67,14 +74,14 @@ class StatusButton(QToolButton):
     # Qt overrides
 
     def sizeHint(self) -> QSize:
-        """Give room for all the words."""
+        """Give room for all the words, up to the greatest width."""
         self.ensurePolished()
         width = self.fontMetrics().horizontalAdvance(self._words) + self._extra() + 2
-        return QSize(width, self.fontMetrics().height() + 8)
+        return QSize(min(width, self._widest), self.fontMetrics().height() + 8)
 
     def minimumSizeHint(self) -> QSize:
-        """Allow a few letters only."""
-        return QSize(min(_MIN_WIDTH, self.sizeHint().width()), self.sizeHint().height())
+        """Allow as little as it was given."""
+        return QSize(min(self._narrowest, self.sizeHint().width()), self.sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         """Shorten anew."""

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
+from PySide6.QtWidgets import QLabel, QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
 
 from app.protocol.library import Collection, Scope
 from app.ui.elements.tick_box import TickBox
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
-from app.ui.tokens import CONTROL_HEIGHT, SPACE_S, SPACE_XS
+from app.ui.tokens import CONTROL_HEIGHT, SPACE_M, SPACE_S, SPACE_XS
 
 _MAX_LABEL_PX = 190
 
@@ -36,6 +36,21 @@ class ChooserButton(QToolButton):
     def set_label(self, text: str) -> None:
         """Show a label, shortened in its middle."""
         self.setText(" " + self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, _MAX_LABEL_PX))
+
+
+def add_heading(menu: QMenu, text: str) -> None:
+    """Put a line and a heading into a menu; a style sheet hides the text of Qt's own sections."""
+    if menu.actions():
+        menu.addSeparator()
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setContentsMargins(SPACE_M, SPACE_XS, SPACE_M, SPACE_XS)
+    set_role(label, "faint")
+    action = QWidgetAction(menu)
+    action.setDefaultWidget(label)
+    action.setEnabled(False)
+    action.setText(text)
+    menu.addAction(action)
 
 
 class ScopeChooser(ChooserButton):
@@ -74,7 +89,7 @@ class ScopeChooser(ChooserButton):
         self._menu.clear()
         self._all = self._add_choice(self.tr("All documents"), "all")
         self._none = self._add_choice(self.tr("No documents (general knowledge)"), "none")
-        self._menu.addSection(self.tr("Only these collections"))
+        add_heading(self._menu, self.tr("Only these collections"))
         box = QWidget(self._menu)
         layout = QVBoxLayout(box)
         layout.setContentsMargins(SPACE_S, 0, SPACE_S, SPACE_XS)

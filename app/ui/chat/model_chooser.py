@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QWidget
 
 from app.protocol.models import Fit, ModelChanged, ModelEntry, ModelList
-from app.ui.chat.choosers import ChooserButton
+from app.ui.chat.choosers import ChooserButton, add_heading
 from app.ui.chat.model_words import fit_colour, is_of_other_program, is_usable, model_line
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
@@ -115,7 +115,7 @@ class ModelChooser(ChooserButton):
             missing.setEnabled(False)
         for title, models in ((self.tr("Installed"), own), (self.tr("From other programs"), others)):
             if models and others:
-                self._menu.addSection(title)
+                add_heading(self._menu, title)
             for model in models:
                 action = QAction(group)
                 action.setCheckable(True)
@@ -139,7 +139,8 @@ class ModelChooser(ChooserButton):
             action.setChecked(model.name == name)
             action.setEnabled(is_usable(model))
             action.setToolTip(plain_tooltip(f"{model.problem} {model.hint}".strip() or model.path))
-            bind_icon(action, "dot", self._theme, fit_colour(model.fit))
+            sign = "check" if model.name == name else "dot"
+            bind_icon(action, sign, self._theme, fit_colour(model.fit))
         if self._cancel is not None:
             self._cancel.setVisible(self._loading is not None)
         self._show_label(name)
