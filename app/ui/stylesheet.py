@@ -6,9 +6,9 @@ Widgets choose a look with the dynamic property `role`:
     QToolButton   (none: flat with hover), bordered, primary, chooser, status
     QLabel        title, heading, strong, muted, faint, small, problem, badge-ok, badge-warning,
                   badge-error, badge-busy, badge-accent
-    QLineEdit, QSpinBox, QComboBox    wrong
+    QLineEdit, QComboBox   (none), wrong
     QFrame        card, sidebar, surface, banner-ok, banner-info, banner-warning, banner-error, toast, line,
-                  composer, composer-focused, status, chip, chip-error
+                  composer, composer-focused, status, chip, chip-error, field
     QListView, QTreeView, QTableView   (none) rows with hover and selection
 """
 
@@ -154,15 +154,25 @@ def _buttons(p: Palette, points: float) -> str:
 
 def _inputs(p: Palette, _points: float) -> str:
     return f"""
-    QLineEdit, QSpinBox, QComboBox {{ background: {p.raised}; border: 1px solid {p.border_strong};
+    QLineEdit, QAbstractSpinBox, QComboBox {{ background: {p.raised}; border: 1px solid {p.border_strong};
         border-radius: {RADIUS_M}px; padding: 0 {SPACE_S}px; min-height: {CONTROL_HEIGHT - 2}px;
         selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
-    QLineEdit:focus, QSpinBox:focus, QComboBox:focus {{ border: 2px solid {p.focus};
+    QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus {{ border: 2px solid {p.focus};
         padding: 0 {SPACE_S - 1}px; min-height: {CONTROL_HEIGHT - 4}px; }}
-    QLineEdit[role="wrong"], QSpinBox[role="wrong"], QComboBox[role="wrong"] {{ border-color: {p.error}; }}
-    QLineEdit:disabled {{ color: {p.text_faint}; background: {p.window}; }}
+    QLineEdit[role="wrong"], QComboBox[role="wrong"] {{ border-color: {p.error}; }}
+    QLineEdit:disabled, QAbstractSpinBox:disabled {{ color: {p.text_faint}; background: {p.window}; }}
     QComboBox::drop-down {{ border: none; width: 20px; }}
     QComboBox QAbstractItemView {{ background: {p.raised}; border: 1px solid {p.border}; }}
+    QFrame[role="field"] {{ background: {p.raised}; border: 1px solid {p.border_strong};
+        border-radius: {RADIUS_M}px; }}
+    QSlider:horizontal {{ min-height: {CONTROL_HEIGHT - 8}px; }}
+    QSlider::groove:horizontal {{ background: {p.pressed}; height: 4px; border-radius: 2px; }}
+    QSlider::sub-page:horizontal {{ background: {p.accent}; height: 4px; border-radius: 2px; }}
+    QSlider::sub-page:horizontal:disabled {{ background: {p.pressed}; }}
+    QSlider::handle:horizontal {{ background: {p.raised}; border: 2px solid {p.accent}; width: 12px;
+        margin: -6px 0; border-radius: 8px; }}
+    QSlider::handle:horizontal:focus {{ background: {p.accent}; border-color: {p.text}; }}
+    QSlider::handle:horizontal:disabled {{ border-color: {p.border_strong}; }}
     QTextEdit, QPlainTextEdit {{ background: transparent; border: none;
         selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
     QCheckBox, QRadioButton {{ spacing: {SPACE_S}px; background: transparent; }}
