@@ -23,6 +23,7 @@ class Download(Body):
         eta_s: None where not known.
         error_message: in words, for `failed`, `stalled`, `retrying` and a `paused` that the program did by
             itself (disk full, network switched off), with the next step in error_hint.
+        retry_in_s: seconds from this event to the next try, for `retrying`; None where not known.
         n_tries: connections opened so far.
         model: name of the model it became, once done.
         group: of files that belong together (parts, projector): the model is there when all are done.
@@ -41,6 +42,7 @@ class Download(Body):
     error_code: str = ""
     error_message: str = ""
     error_hint: str = ""
+    retry_in_s: float | None = None
     n_tries: int = 0
     sha256: str = ""
     model: str = ""

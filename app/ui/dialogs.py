@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.ui.chat.image_files import patterns
 from app.ui.theme import set_role
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S
 
@@ -41,6 +42,9 @@ class Dialogs(Protocol):
 
     async def choose_folder(self) -> list[str]:
         """Ask which folder to add."""
+
+    async def choose_images(self) -> list[str]:
+        """Ask which images to attach to a question."""
 
     async def name_text(self, suggested: str, text: str) -> str:
         """Ask how pasted text is to be called; empty where the user gave up."""
@@ -76,6 +80,13 @@ class QtDialogs:
         dialog = QFileDialog(self._parent, _tr("Add a folder"), str(Path.home()))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        return dialog.selectedFiles() if await run(dialog) else []
+
+    async def choose_images(self) -> list[str]:
+        """See Dialogs."""
+        dialog = QFileDialog(self._parent, _tr("Attach images"), str(Path.home()))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters([_tr("Images ({0})").format(patterns()), _tr("All files (*)")])
         return dialog.selectedFiles() if await run(dialog) else []
 
     async def name_text(self, suggested: str, text: str) -> str:

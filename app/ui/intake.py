@@ -2,10 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from PySide6.QtCore import QMimeData, QUrl
 
+from app.ui.chat.image_files import is_image
+
 MAX_TEXT_CHARACTERS = 5_000_000
+_MODEL_SUFFIXES = frozenset({".gguf", ".ggml", ".bin"})
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,21 @@ class Intake:
     def __bool__(self) -> bool:
         """Tell whether there is anything to add."""
         return bool(self.paths or self.text)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Those of the paths that are model files."""
+        return tuple(path for path in self.paths if is_model(path))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Those of the paths that are images."""
+        return tuple(path for path in self.paths if is_image(path))
+
+
+def is_model(path: str) -> bool:
+    """Tell by its name whether a file is a model; whether it truly is one, the host says."""
+    return PurePath(path).suffix.casefold() in _MODEL_SUFFIXES
 
 
 def intake_of(mime: QMimeData) -> Intake:

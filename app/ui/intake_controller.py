@@ -8,7 +8,8 @@ from app.core.paths import resources_dir
 from app.protocol.library import AddContent
 from app.protocol.system import Notice
 from app.ui.dialogs import Dialogs
-from app.ui.intake import intake_of, suggested_name
+from app.ui.intake import intake_of, is_model, suggested_name
+from app.ui.intake_models import ModelIntake
 from app.ui.library.pane import LibraryPane
 from app.ui.notifier import Notifier
 from app.ui.session import Session
@@ -17,6 +18,9 @@ from app.ui.tasks import TaskSpawner
 
 class IntakeController(QObject):
     """Adds files, folders and text to the collection that the library shows.
+
+    Attributes:
+        models: takes the model files among them.
 
     Signals:
         adding: something is being added; the library should be in view.
@@ -33,8 +37,9 @@ class IntakeController(QObject):
         dialogs: Dialogs,
         parent: QObject | None = None,
     ) -> None:
-        """Add through `library`."""
+        """Add through `library`; model files go to `models` instead."""
         super().__init__(parent)
+        self.models = ModelIntake(session, tasks, notifier, self)
         self._library, self._session, self._tasks = library, session, tasks
         self._notifier, self._dialogs = notifier, dialogs
 
@@ -47,11 +52,18 @@ class IntakeController(QObject):
         self._tasks.spawn(self._choose(folder=True), "choose folder")
 
     def add_paths(self, paths: list[str]) -> "asyncio.Task[None] | None":
-        """Add files and folders; gives what ends when they are in the library for good, or cannot be."""
-        if not paths:
+        """Add files and folders; gives what ends when they are in the library for good, or cannot be.
+
+        Model files are no documents: they are made usable where they are.
+        """
+        models = [path for path in paths if is_model(path)]
+        documents = [path for path in paths if not is_model(path)]
+        if models:
+            self.models.take(models)
+        if not documents:
             return None
         self.adding.emit()
-        return self._library.add_paths(paths)
+        return self._library.add_paths(documents)
 
     def add_sample(self) -> None:
         """Add the sample document."""

@@ -22,7 +22,6 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QSplitter, Q
 from app.core.errors import AppError
 from app.protocol.chat import Citation, ConversationEntry
 from app.protocol.library import GetLibraryStatus
-from app.protocol.models import ListModels
 from app.protocol.system import (
     GetHostStatus,
     GetSettings,
@@ -41,7 +40,6 @@ from app.ui.dialogs import CloseChoice, Dialogs, QtDialogs
 from app.ui.drop_overlay import DropOverlay
 from app.ui.elements.banner import Banner
 from app.ui.guide.controller import GuideController
-from app.ui.intake import intake_of
 from app.ui.intake_controller import IntakeController
 from app.ui.library.pane import LibraryPane
 from app.ui.notifier import Notifier, NotifierBridge
@@ -53,6 +51,8 @@ from app.ui.theme import SETTINGS, Theme
 from app.ui.toasts import ToastArea
 from app.ui.viewer.pane import ViewerPane
 from app.ui.window_actions import THEME_MARK, Command, WindowActions
+from app.ui.window_drops import WindowDrops
+from app.ui.window_models import Joined, WindowModels
 from app.ui.window_state import WindowState, load_state, save_state
 
 _START_SIZE = (1280, 800)
@@ -139,9 +139,9 @@ class MainWindow(QMainWindow):
         self.splitter.setChildrenCollapsible(False)
         for pane in (self.conversation_pane, self.chat_pane, self.right_area):
             self.splitter.addWidget(pane)
-        self.conversation_pane.setMinimumWidth(190)
-        self.chat_pane.setMinimumWidth(360)
-        self.right_area.setMinimumWidth(300)
+        self.conversation_pane.setMinimumWidth(170)  # all three fit into the smallest window
+        self.chat_pane.setMinimumWidth(320)
+        self.right_area.setMinimumWidth(268)
         for index, stretch in enumerate((0, 1, 0)):
             self.splitter.setStretchFactor(index, stretch)
         central = QWidget()
@@ -154,6 +154,22 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(central)
         self.toasts = ToastArea(self._theme, central, self.chat_pane.composer)
         self.overlay = DropOverlay(self._theme, central)
+        self._drops = WindowDrops(self, self.chat_pane, self.library_pane, self.intake, self.overlay)
+        self.models = WindowModels(self._joined(), self)
+
+    def _joined(self) -> Joined:
+        return Joined(
+            session=self._session,
+            tasks=self._tasks,
+            theme=self._theme,
+            dialogs=self._dialogs,
+            chats=self.chats,
+            chat_pane=self.chat_pane,
+            status_line=self.status_line,
+            guide=self.guide,
+            intake=self.intake.models,
+            toasts=self.toasts,
+        )
 
     def _connect(self) -> None:
         self._bridge.notified.connect(self._on_notice)
@@ -180,6 +196,7 @@ class MainWindow(QMainWindow):
         self.chat_pane.menu_button.clicked.connect(self._on_menu_clicked)
         self.intake.adding.connect(self._on_adding)
         self.closed.connect(self.guide.put_away)
+        self.closed.connect(self.models.put_away)
         self.right_area.document_opened.connect(self._on_document_opened)
         self.right_area.document_closed.connect(self._on_document_closed)
         self.splitter.splitterMoved.connect(self._on_splitter_moved)
@@ -192,12 +209,19 @@ class MainWindow(QMainWindow):
             Command(tr("Add a folder…"), "Ctrl+Shift+O", self.intake.choose_folder, "add-folder"),
             Command(tr("Add from the clipboard"), "", self.paste, "copy"),
             None,
+            Command(tr("Models…"), "Ctrl+M", self.models.open_installed, "model"),
+            Command(tr("Network…"), "", self.models.open_network, "globe"),
+            Command(tr("Diagnostics…"), "", self.models.open_diagnostics, "diagnostics"),
+            None,
             Command(THEME_MARK, "", _nothing),
             Command(tr("Keyboard shortcuts"), "Ctrl+?", self._show_shortcuts, "info"),
             Command(tr("Show the guide"), "", self.guide.open, "question"),
             Command(tr("About h2oGPT"), "", self.about.open, "app"),
             None,
             Command(tr("Quit"), "Ctrl+Q", self.close, "close"),
+            Command(
+                "", "Ctrl+Shift+I", self.models.choose_images, help=tr("Attach an image to the question")
+            ),
             Command("", "Ctrl+L", self.chat_pane.focus_composer, help=tr("Go to the text field")),
             Command("", "Ctrl+K", self._focus_search, help=tr("Search conversations")),
             Command("", "F6", self.focus_next_pane, help=tr("Go to the next pane")),
@@ -228,7 +252,6 @@ class MainWindow(QMainWindow):
         status = await self._session.call(GetLibraryStatus())
         self.status_line.show_library(status)
         self.chat_pane.show_library_status(status)
-        self.status_line.show_models(await self._session.call(ListModels()))
         settings = await self._session.call(GetSettings())
         theme = settings.values.get("theme")
         if theme in SETTINGS and theme != self._theme.setting:
@@ -236,6 +259,7 @@ class MainWindow(QMainWindow):
                 theme
             )  # window.json only spares the first picture from being the other one
             self.actions_.show_theme(theme)
+        self.models.show_settings(settings.values)
         self.guide.on_settings(settings.values)
 
     @Slot(str)
@@ -525,29 +549,20 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent, /) -> None:
         """Say what dropping will do."""
-        if event.source() is not None:
-            return  # something dragged inside the window
-        intake = intake_of(event.mimeData())
-        collection = self.library_pane.collections.current()
-        self.overlay.show_intake(intake, collection.name if collection else "")
-        event.setDropAction(Qt.DropAction.CopyAction)
-        event.accept()
+        self._drops.enter(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent, /) -> None:
         """Accept everywhere."""
-        event.setDropAction(Qt.DropAction.CopyAction)
-        event.accept()
+        self._drops.move(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent, /) -> None:
         """Take the words away."""
-        self.overlay.hide()
+        self._drops.leave()
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent, /) -> None:
         """Add what was dropped."""
-        self.overlay.hide()
-        if self.intake.take(event.mimeData()):
-            event.acceptProposedAction()
+        self._drops.drop(event)
 
 
 def _nothing() -> None:

@@ -13,9 +13,11 @@ from app.core.errors import AppError, WorkerError
 from app.core.paths import DataPaths
 from app.protocol.body import Body, Request
 from app.protocol.chat import ConversationChanged
+from app.protocol.downloads import DownloadChanged
 from app.protocol.library import CollectionsChanged, FileChanged, FilesRemoved, LibraryStatus
-from app.protocol.models import ModelChanged
-from app.protocol.system import Notice, WorkerChanged
+from app.protocol.models import ModelChanged, ModelsChanged
+from app.protocol.network import NetworkUsed
+from app.protocol.system import Notice, SettingsChanged, WorkerChanged
 from app.protocol.window import WindowOpened
 
 log = logging.getLogger(__name__)
@@ -110,9 +112,13 @@ class Session(QObject):
         collections_changed: CollectionsChanged.
         conversation_changed: ConversationChanged.
         model_changed: ModelChanged.
+        models_changed: ModelsChanged.
+        download_changed: DownloadChanged.
+        network_used: NetworkUsed.
         worker_changed: WorkerChanged.
         notice_received: Notice.
         window_opened: WindowOpened.
+        settings_changed: SettingsChanged.
     """
 
     connected = Signal()
@@ -123,9 +129,13 @@ class Session(QObject):
     collections_changed = Signal(object)
     conversation_changed = Signal(object)
     model_changed = Signal(object)
+    models_changed = Signal(object)
+    download_changed = Signal(object)
+    network_used = Signal(object)
     worker_changed = Signal(object)
     notice_received = Signal(object)
     window_opened = Signal(object)
+    settings_changed = Signal(object)
 
     def __init__(
         self, paths: DataPaths, connect: Connect | None = None, parent: QObject | None = None
@@ -144,9 +154,13 @@ class Session(QObject):
             CollectionsChanged: self.collections_changed,
             ConversationChanged: self.conversation_changed,
             ModelChanged: self.model_changed,
+            ModelsChanged: self.models_changed,
+            DownloadChanged: self.download_changed,
+            NetworkUsed: self.network_used,
             WorkerChanged: self.worker_changed,
             Notice: self.notice_received,
             WindowOpened: self.window_opened,
+            SettingsChanged: self.settings_changed,
         }
 
     @property

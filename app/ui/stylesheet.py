@@ -3,11 +3,12 @@
 Widgets choose a look with the dynamic property `role`:
 
     QPushButton   primary, danger, link, chip    (none: a plain bordered button)
-    QToolButton   (none: flat with hover), bordered, primary, chooser
-    QLabel        title, heading, muted, faint, small, badge-ok, badge-warning, badge-error, badge-busy,
-                  badge-accent
-    QFrame        card, sidebar, surface, banner-info, banner-warning, banner-error, toast, line,
-                  composer, composer-focused, status
+    QToolButton   (none: flat with hover), bordered, primary, chooser, status
+    QLabel        title, heading, strong, muted, faint, small, problem, badge-ok, badge-warning,
+                  badge-error, badge-busy, badge-accent
+    QLineEdit, QComboBox   (none), wrong
+    QFrame        card, sidebar, surface, banner-ok, banner-info, banner-warning, banner-error, toast, line,
+                  composer, composer-focused, status, chip, chip-error, field
     QListView, QTreeView, QTableView   (none) rows with hover and selection
 """
 
@@ -68,8 +69,10 @@ def _labels(p: Palette, points: float) -> str:
     QLabel {{ background: transparent; }}
     QLabel[role="title"] {{ font-size: {points * FONT_TITLE:.2f}pt; font-weight: 600; }}
     QLabel[role="heading"] {{ font-size: {points * FONT_HEADING:.2f}pt; font-weight: 600; }}
+    QLabel[role="strong"] {{ font-weight: 600; }}
     QLabel[role="muted"] {{ color: {p.text_muted}; }}
     QLabel[role="faint"] {{ color: {p.text_faint}; font-size: {points * FONT_SMALL:.2f}pt; }}
+    QLabel[role="problem"] {{ color: {p.error}; font-size: {points * FONT_SMALL:.2f}pt; }}
     QLabel[role="small"] {{ font-size: {points * FONT_SMALL:.2f}pt; }}
     {badges}
     """
@@ -80,6 +83,7 @@ def _frames(p: Palette, _points: float) -> str:
         f"""QFrame[role="banner-{name}"] {{ background: {soft}; border: 1px solid {colour};
             border-radius: {RADIUS_M}px; }}"""
         for name, colour, soft in (
+            ("ok", p.ok, p.ok_soft),
             ("info", p.accent, p.accent_soft),
             ("warning", p.warning, p.warning_soft),
             ("error", p.error, p.error_soft),
@@ -91,6 +95,9 @@ def _frames(p: Palette, _points: float) -> str:
     QFrame[role="sidebar"] {{ background: {p.sidebar}; border: none; }}
     QFrame[role="surface"] {{ background: {p.surface}; border: none; }}
     QFrame[role="status"] {{ background: {p.window}; border: none; border-top: 1px solid {p.border}; }}
+    QFrame[role="chip"], QFrame[role="chip-error"] {{ background: {p.surface}; border: 1px solid {p.border};
+        border-radius: {RADIUS_M}px; }}
+    QFrame[role="chip-error"] {{ border-color: {p.error}; }}
     QFrame[role="line"] {{ background: {p.border}; border: none; }}
     QFrame[role="toast"] {{ background: {p.raised}; border: 1px solid {p.border_strong};
         border-radius: {RADIUS_L}px; }}
@@ -101,7 +108,7 @@ def _frames(p: Palette, _points: float) -> str:
     """
 
 
-def _buttons(p: Palette, _points: float) -> str:
+def _buttons(p: Palette, points: float) -> str:
     return f"""
     QPushButton {{ background: {p.raised}; border: 1px solid {p.border_strong}; border-radius: {RADIUS_M}px;
         padding: 0 {SPACE_M}px; min-height: {CONTROL_HEIGHT - 2}px; }}
@@ -138,20 +145,34 @@ def _buttons(p: Palette, _points: float) -> str:
     QToolButton[role="bordered"]:focus {{ border: 1px solid {p.focus}; }}
     QToolButton[role="chooser"] {{ color: {p.text_muted}; padding: 0 {SPACE_S}px; }}
     QToolButton[role="chooser"]:hover {{ color: {p.text}; }}
+    QToolButton[role="status"] {{ color: {p.text_faint}; padding: 2px {SPACE_XS}px;
+        border-radius: {RADIUS_S}px; font-size: {points * FONT_SMALL:.2f}pt; }}
+    QToolButton[role="status"]:hover {{ color: {p.text}; }}
     QToolButton::menu-indicator {{ image: none; width: 0; }}
     """
 
 
 def _inputs(p: Palette, _points: float) -> str:
     return f"""
-    QLineEdit, QSpinBox, QComboBox {{ background: {p.raised}; border: 1px solid {p.border_strong};
+    QLineEdit, QAbstractSpinBox, QComboBox {{ background: {p.raised}; border: 1px solid {p.border_strong};
         border-radius: {RADIUS_M}px; padding: 0 {SPACE_S}px; min-height: {CONTROL_HEIGHT - 2}px;
         selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
-    QLineEdit:focus, QSpinBox:focus, QComboBox:focus {{ border: 2px solid {p.focus};
+    QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus {{ border: 2px solid {p.focus};
         padding: 0 {SPACE_S - 1}px; min-height: {CONTROL_HEIGHT - 4}px; }}
-    QLineEdit:disabled {{ color: {p.text_faint}; background: {p.window}; }}
+    QLineEdit[role="wrong"], QComboBox[role="wrong"] {{ border-color: {p.error}; }}
+    QLineEdit:disabled, QAbstractSpinBox:disabled {{ color: {p.text_faint}; background: {p.window}; }}
     QComboBox::drop-down {{ border: none; width: 20px; }}
     QComboBox QAbstractItemView {{ background: {p.raised}; border: 1px solid {p.border}; }}
+    QFrame[role="field"] {{ background: {p.raised}; border: 1px solid {p.border_strong};
+        border-radius: {RADIUS_M}px; }}
+    QSlider:horizontal {{ min-height: {CONTROL_HEIGHT - 8}px; }}
+    QSlider::groove:horizontal {{ background: {p.pressed}; height: 4px; border-radius: 2px; }}
+    QSlider::sub-page:horizontal {{ background: {p.accent}; height: 4px; border-radius: 2px; }}
+    QSlider::sub-page:horizontal:disabled {{ background: {p.pressed}; }}
+    QSlider::handle:horizontal {{ background: {p.raised}; border: 2px solid {p.accent}; width: 12px;
+        margin: -6px 0; border-radius: 8px; }}
+    QSlider::handle:horizontal:focus {{ background: {p.accent}; border-color: {p.text}; }}
+    QSlider::handle:horizontal:disabled {{ border-color: {p.border_strong}; }}
     QTextEdit, QPlainTextEdit {{ background: transparent; border: none;
         selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
     QCheckBox, QRadioButton {{ spacing: {SPACE_S}px; background: transparent; }}

@@ -63,7 +63,7 @@ class WindowActions:
             (_tr("Enter"), _tr("Send the question")),
             (_tr("Shift+Enter"), _tr("Begin a new line")),
             (_tr("Ctrl+F"), _tr("Find in the document that is open")),
-            (_tr("Ctrl+V"), _tr("Outside the text field: add files or text to the library")),
+            (_tr("Ctrl+V"), _tr("In the text field: also attach an image; elsewhere: add to the library")),
             (_tr("F2, Delete"), _tr("Rename or delete the chosen conversation")),
         ]
 

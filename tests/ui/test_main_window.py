@@ -42,7 +42,8 @@ from app.protocol.library import (
     ListCollections,
     ListFiles,
 )
-from app.protocol.models import ListModels, ModelList
+from app.protocol.models import ListModels, ModelEntry, ModelList
+from app.protocol.network import GetNetwork, NetworkStatus
 from app.protocol.system import (
     Empty,
     GetHostStatus,
@@ -70,6 +71,18 @@ from tests.ui.fakes import FakeSession
 ENTRY = ConversationEntry(id="c1", title="Warranty", created_at=1, updated_at=1)
 CITED = answer(1, "Two years [1].", citations=(replace(CITATION, answer_end=14),))
 IDLE = LibraryStatus(paused=False, waiting=0, eta_s=None, counts={}, n_documents=0, n_chunks=0, n_embedded=0)
+MODEL = ModelEntry(name="smol", path="/models/smol.gguf", size_bytes=105_000_000, state="available")
+NETWORK = NetworkStatus(
+    offline=False,
+    entries=(),
+    n_entries=0,
+    n_sent_bytes=0,
+    n_received_bytes=0,
+    has_token=False,
+    token_place="",
+    proxy="",
+    endpoint="https://hub.example",
+)
 HOST = HostStatus(pid=1, version="0", data_dir="", busy=False, n_clients=1, workers=())
 
 
@@ -79,6 +92,7 @@ class FakeDialogs:
     def __init__(self) -> None:
         self.files: list[str] = []
         self.folder: list[str] = []
+        self.images: list[str] = []
         self.name = ""
         self.link_is_fine = True
         self.close_choice = CloseChoice.STAY
@@ -90,6 +104,9 @@ class FakeDialogs:
 
     async def choose_folder(self) -> list[str]:
         return self.folder
+
+    async def choose_images(self) -> list[str]:
+        return self.images
 
     async def name_text(self, suggested: str, text: str) -> str:
         self.asked.append((suggested, text))
@@ -125,7 +142,8 @@ async def host(tmp_path: Path, qapp: QApplication) -> AsyncIterator[FakeSession]
         DeleteConversation: Empty(),
         RestoreConversation: ENTRY,
         SaveDraft: Empty(),
-        ListModels: ModelList(models=(), default=""),
+        ListModels: ModelList(models=(MODEL,), default="smol"),
+        GetNetwork: NETWORK,
         ListCollections: CollectionList(collections=(Collection(id=1, name="My documents"),)),
         GetLibraryStatus: IDLE,
         ListFiles: FileList(files=(), total=0),

@@ -1,18 +1,17 @@
-"""Beside the composer: which model answers, and which documents it may use."""
+"""Beside the composer: small buttons with menus; the one that chooses the documents of an answer."""
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QLocale, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QLabel, QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
 
 from app.protocol.library import Collection, Scope
-from app.protocol.models import ModelChanged, ModelEntry, ModelList
 from app.ui.elements.tick_box import TickBox
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
-from app.ui.tokens import CONTROL_HEIGHT, SPACE_S, SPACE_XS
+from app.ui.tokens import CONTROL_HEIGHT, SPACE_M, SPACE_S, SPACE_XS
 
 _MAX_LABEL_PX = 190
 
@@ -39,86 +38,19 @@ class ChooserButton(QToolButton):
         self.setText(" " + self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, _MAX_LABEL_PX))
 
 
-class ModelChooser(ChooserButton):
-    """Chooses the model.
-
-    Signals:
-        model_chosen: its name (str); empty for the default one.
-    """
-
-    model_chosen = Signal(str)
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Start without models."""
-        super().__init__("model", theme, parent)
-        self._models: tuple[ModelEntry, ...] = ()
-        self._default = ""
-        self._current = ""
-        self._progress: dict[str, float] = {}
-        self._refresh()
-
-    @property
-    def current(self) -> str:
-        """Name of the model that will answer; empty where there is none."""
-        return self._current or self._default
-
-    def set_models(self, models: ModelList) -> None:
-        """Show these models."""
-        self._models, self._default = models.models, models.default
-        self._refresh()
-
-    def set_current(self, name: str) -> None:
-        """Show the conversation's model; empty for the default one."""
-        self._current = name
-        self._refresh()
-
-    def apply_change(self, change: ModelChanged) -> None:
-        """Take over a model's new state."""
-        known = {model.name: model for model in self._models}
-        known[change.model.name] = change.model
-        self._models = tuple(sorted(known.values(), key=lambda model: model.name.casefold()))
-        self._progress.pop(change.model.name, None)
-        if change.progress is not None and change.model.state == "loading":
-            self._progress[change.model.name] = change.progress
-        self._refresh()
-
-    def _refresh(self) -> None:
-        name = self.current
-        self.set_label(name or self.tr("No model"))
-        self.setAccessibleName(self.tr("Model: {0}").format(name or self.tr("none")))
-        words = self.tr("The model that answers: {0}").format(name or self.tr("none installed"))
-        self.setToolTip(plain_tooltip(words))
-        self._menu.clear()
-        if not self._models:
-            missing = self._menu.addAction(self.tr("No model is installed"))
-            missing.setEnabled(False)
-            return
-        group = QActionGroup(self._menu)
-        for model in self._models:
-            action = QAction(self._label(model), group)
-            action.setCheckable(True)
-            action.setChecked(model.name == name)
-            action.setData(model.name)
-            action.setEnabled(model.state != "broken")
-            action.setToolTip(plain_tooltip(f"{model.problem} {model.hint}".strip() or model.path))
-            self._menu.addAction(action)
-        group.triggered.connect(self._on_triggered)
-
-    def _label(self, model: ModelEntry) -> str:
-        size = self.locale().formattedDataSize(model.size_bytes, 0, QLocale.DataSizeFormat.DataSizeSIFormat)
-        state = {
-            "loading": self.tr("loading"),
-            "loaded": self.tr("ready"),
-            "broken": self.tr("cannot be used"),
-        }.get(model.state, "")
-        if model.name in self._progress:
-            state += f" {round(self._progress[model.name] * 100)} %"
-        return "  ·  ".join(part for part in (model.name, size, state) if part)
-
-    @Slot(QAction)
-    def _on_triggered(self, action: QAction) -> None:
-        self.set_current(str(action.data()))
-        self.model_chosen.emit(self._current)
+def add_heading(menu: QMenu, text: str) -> None:
+    """Put a line and a heading into a menu; a style sheet hides the text of Qt's own sections."""
+    if menu.actions():
+        menu.addSeparator()
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setContentsMargins(SPACE_M, SPACE_XS, SPACE_M, SPACE_XS)
+    set_role(label, "faint")
+    action = QWidgetAction(menu)
+    action.setDefaultWidget(label)
+    action.setEnabled(False)
+    action.setText(text)
+    menu.addAction(action)
 
 
 class ScopeChooser(ChooserButton):
@@ -157,7 +89,7 @@ class ScopeChooser(ChooserButton):
         self._menu.clear()
         self._all = self._add_choice(self.tr("All documents"), "all")
         self._none = self._add_choice(self.tr("No documents (general knowledge)"), "none")
-        self._menu.addSection(self.tr("Only these collections"))
+        add_heading(self._menu, self.tr("Only these collections"))
         box = QWidget(self._menu)
         layout = QVBoxLayout(box)
         layout.setContentsMargins(SPACE_S, 0, SPACE_S, SPACE_XS)

@@ -1,12 +1,19 @@
 """Where a question is written: grows with its text, sends on Enter, stops on Esc."""
 
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QDragEnterEvent, QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QDragEnterEvent, QFocusEvent, QImage, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QTextEdit, QToolButton, QVBoxLayout, QWidget
 
+from app.ui.chat.draft_images import DraftImage
+from app.ui.chat.image_chips import ImageChips
+from app.ui.chat.thumbnails import Thumbnails
+from app.ui.elements.banner import Banner
+from app.ui.elements.buttons import tool_button
+from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.intake import local_paths
 from app.ui.theme import Theme, set_role
+from app.ui.toasts import announce
 from app.ui.tokens import CONTROL_HEIGHT, SPACE_S, SPACE_XS
 
 _MAX_LINES = 9
@@ -19,10 +26,13 @@ class QuestionEdit(QTextEdit):
     Signals:
         send_requested: Enter was pressed.
         files_pasted: local paths (list of str) were pasted or dropped here.
+        image_pasted: QImage that was pasted or dropped here.
+        focus_changed: the focus came or went.
     """
 
     send_requested = Signal()
     files_pasted = Signal(list)
+    image_pasted = Signal(object)
     focus_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -77,20 +87,26 @@ class QuestionEdit(QTextEdit):
             super().dragEnterEvent(event)
 
     def canInsertFromMimeData(self, source: QMimeData, /) -> bool:
-        """Take text and files."""
-        return source.hasText() or bool(local_paths(source))
+        """Take text, files and images."""
+        return source.hasText() or source.hasImage() or bool(local_paths(source))
 
     def insertFromMimeData(self, source: QMimeData, /) -> None:
-        """Files go to the library; everything else is plain text."""
+        """Files and images are passed on; everything else is plain text.
+
+        Where a program offers its text as a picture too (office programs do), the text is meant.
+        """
         paths = local_paths(source)
+        text = source.text() if source.hasText() and not source.hasUrls() else ""
         if paths:
             self.files_pasted.emit(paths)
+        elif source.hasImage() and not text.strip():
+            self.image_pasted.emit(QImage(source.imageData()))
         elif source.hasText():
             self.textCursor().insertText(source.text()[:MAX_CHARACTERS])
 
 
 class Composer(QFrame):
-    """Text field, attach button, room for the choosers, and one button that sends or stops.
+    """Images, text field, attach buttons, room for the choosers, and one button that sends or stops.
 
     Signals:
         send_requested: the question (str), stripped, never empty.
@@ -98,6 +114,10 @@ class Composer(QFrame):
         text_edited: the present text (str), after each change by the user.
         files_pasted: local paths (list of str).
         attach_requested: the user wants to choose files.
+        images_requested: the user wants to choose images for the question.
+        image_pasted: QImage.
+        image_removed: key of an image (int).
+        image_opened: ImageAttachment to be shown larger.
     """
 
     send_requested = Signal(str)
@@ -105,25 +125,32 @@ class Composer(QFrame):
     text_edited = Signal(str)
     files_pasted = Signal(list)
     attach_requested = Signal()
+    images_requested = Signal()
+    image_pasted = Signal(object)
+    image_removed = Signal(int)
+    image_opened = Signal(object)
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         """Start empty and idle."""
         super().__init__(parent)
         self._theme = theme
-        self._is_busy = False
-        self._is_setting = False
+        self._is_busy = self._is_setting = self._is_drop_target = False
+        self._obstacle = ""
         set_role(self, "composer")
         self.edit = QuestionEdit(self)
         self.edit.send_requested.connect(self._on_send_clicked)
         self.edit.textChanged.connect(self._on_text_changed)
         self.edit.files_pasted.connect(self.files_pasted)
+        self.edit.image_pasted.connect(self.image_pasted)
         self.edit.focus_changed.connect(self._on_focus_changed)
-        self._attach = QToolButton(self)
-        self._attach.setToolTip(self.tr("Add files to the library (Ctrl+O)"))
-        self._attach.setAccessibleName(self.tr("Add files to the library"))
-        self._attach.setFixedSize(QSize(CONTROL_HEIGHT, CONTROL_HEIGHT))
-        bind_icon(self._attach, "add", theme)
+        self.notice = Banner(theme)
+        self.chips = ImageChips(thumbnails, theme)
+        self.chips.removed.connect(self.image_removed)
+        self.chips.opened.connect(self.image_opened)
+        self._attach = self._tool("add", self.tr("Add files to the library"), "Ctrl+O")
         self._attach.clicked.connect(self.attach_requested)
+        self._image = self._tool("picture", self.tr("Attach an image to the question"), "Ctrl+Shift+I")
+        self._image.clicked.connect(self.images_requested)
         self._send = QToolButton(self)
         self._send.setFixedSize(QSize(CONTROL_HEIGHT + 2, CONTROL_HEIGHT + 2))
         set_role(self._send, "primary")
@@ -131,15 +158,24 @@ class Composer(QFrame):
         self._row = QHBoxLayout()
         self._row.setSpacing(SPACE_XS)
         self._row.addWidget(self._attach)
+        self._row.addWidget(self._image)
         self._row.addStretch()
         self._row.addWidget(self._send)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
         layout.setSpacing(SPACE_XS)
+        layout.addWidget(self.notice)
+        layout.addWidget(self.chips)
         layout.addWidget(self.edit)
         layout.addLayout(self._row)
         self.setFocusProxy(self.edit)
         self._refresh()
+
+    def _tool(self, icon_name: str, words: str, keys: str) -> QToolButton:
+        button = tool_button(icon_name, words, self._theme, self, keys)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setFixedSize(QSize(CONTROL_HEIGHT, CONTROL_HEIGHT))
+        return button
 
     def add_chooser(self, chooser: QWidget) -> None:
         """Put a chooser into the row under the text."""
@@ -159,16 +195,35 @@ class Composer(QFrame):
         self._is_setting = False
         self._refresh()
 
+    def show_images(self, items: tuple[DraftImage, ...]) -> None:
+        """Show the images that will go along with the question."""
+        self.chips.show_items(items)
+        words = self.tr("Ask about your documents")
+        if items:
+            words = self.tr("Ask about this image") if len(items) == 1 else self.tr("Ask about these images")
+        self.edit.setPlaceholderText(words)
+
+    def set_obstacle(self, words: str) -> None:
+        """Say why nothing can be sent now; empty: nothing is in the way."""
+        self._obstacle = words
+        self._refresh()
+
+    def mark_drop_target(self, marked: bool) -> None:
+        """Show that what is dragged would go to the question."""
+        self._is_drop_target = marked
+        self._on_focus_changed()
+
     def set_busy(self, busy: bool) -> None:
         """Offer to stop instead of to send."""
         self._is_busy = busy
         self._refresh()
 
     def _refresh(self) -> None:
-        words = self.tr("Stop (Esc)") if self._is_busy else self.tr("Send (Enter)")
-        self._send.setToolTip(words)
+        words = self.tr("Stop (Esc)") if self._is_busy else self._obstacle or self.tr("Send (Enter)")
+        self._send.setToolTip(plain_tooltip(words))
+        self._send.setAccessibleDescription("" if self._is_busy else self._obstacle)
         self._send.setAccessibleName(self.tr("Stop") if self._is_busy else self.tr("Send"))
-        can_send = bool(self.text().strip())
+        can_send = bool(self.text().strip()) and not self._obstacle
         self._send.setEnabled(self._is_busy or can_send)
         bind_icon(self._send, "stop" if self._is_busy else "send", self._theme, "on_accent")
 
@@ -181,7 +236,11 @@ class Composer(QFrame):
     @Slot()
     def _on_send_clicked(self) -> None:
         question = self.text().strip()
-        if question and not self._is_busy:
+        if not question or self._is_busy:
+            return
+        if self._obstacle:
+            announce(self, self._obstacle, urgent=True)
+        else:
             self.send_requested.emit(question)
 
     @Slot()
@@ -193,4 +252,5 @@ class Composer(QFrame):
 
     @Slot()
     def _on_focus_changed(self) -> None:
-        set_role(self, "composer-focused" if self.edit.hasFocus() else "composer")
+        is_marked = self.edit.hasFocus() or self._is_drop_target
+        set_role(self, "composer-focused" if is_marked else "composer")

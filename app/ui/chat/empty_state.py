@@ -18,18 +18,21 @@ class EmptyState(QWidget):
     Signals:
         add_files_requested, add_folder_requested, sample_requested: what the buttons say.
         question_chosen: one of the suggested questions (str).
+        models_requested: show where to get a model.
     """
 
     add_files_requested = Signal()
     add_folder_requested = Signal()
     sample_requested = Signal()
     question_chosen = Signal(str)
+    models_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Show the words for an empty library."""
         super().__init__(parent)
         self._theme = theme
-        self._has_sample = False
+        self._status: LibraryStatus | None = None
+        self._has_models = True
         self._title = QLabel()
         set_role(self._title, "title")
         self._words = QLabel()
@@ -38,6 +41,10 @@ class EmptyState(QWidget):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             label.setWordWrap(True)
         self._buttons = self._new_buttons()
+        self.models_button = QPushButton(self.tr("Choose a model…"))
+        set_role(self.models_button, "primary")
+        bind_icon(self.models_button, "model", theme, "on_accent")
+        self.models_button.clicked.connect(self.models_requested)
         self._questions = QWidget()
         self._question_layout = QVBoxLayout(self._questions)
         self._question_layout.setContentsMargins(0, 0, 0, 0)
@@ -63,6 +70,7 @@ class EmptyState(QWidget):
         inner.addWidget(icon, 0, Qt.AlignmentFlag.AlignHCenter)
         inner.addWidget(self._title)
         inner.addWidget(self._words)
+        inner.addWidget(self.models_button, 0, Qt.AlignmentFlag.AlignHCenter)
         inner.addWidget(self._buttons)
         inner.addWidget(self._questions)
         inner.addSpacing(SPACE_XL - SPACE_M)
@@ -98,8 +106,28 @@ class EmptyState(QWidget):
 
     def show_status(self, status: LibraryStatus | None) -> None:
         """Fit the words to the library; None where it is not known yet."""
-        n_files = sum(status.counts.values()) if status is not None else 0
-        self._buttons.setVisible(n_files == 0)
+        self._status = status
+        self._refresh()
+
+    def show_models(self, *, has_models: bool) -> None:
+        """Say first of all that a model is needed, where there is none."""
+        self._has_models = has_models
+        self._refresh()
+
+    def _refresh(self) -> None:
+        n_files = sum(self._status.counts.values()) if self._status is not None else 0
+        self._buttons.setVisible(n_files == 0 and self._has_models)
+        self.models_button.setVisible(not self._has_models)
+        self._questions.setVisible(self._has_models)
+        if not self._has_models:
+            self._title.setText(self.tr("One thing is missing: a model"))
+            self._words.setText(
+                self.tr(
+                    "A model writes the answers, on this computer. Choose one that fits it; "
+                    "it is downloaded once and then works without any network."
+                )
+            )
+            return
         if n_files == 0:
             self._title.setText(self.tr("Ask your documents"))
             self._words.setText(

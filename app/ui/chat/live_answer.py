@@ -24,6 +24,7 @@ from app.ui.session import Cancelled, ReplyStream, Session
 
 _FLUSH_MS = 33  # 30 repaints a second at most
 _MAX_FLUSH_MS = 250
+_SPEED_EVERY_S = 1.0
 _provisional = itertools.count(1)
 
 PROVISIONAL = "provisional-"
@@ -35,10 +36,14 @@ class LiveAnswer(QObject):
     Signals:
         started: AnswerStarted; question and answer are stored.
         ended: the LiveAnswer itself; `failed_unstored` tells whether the question was never stored.
+        loading_changed: the model began, or ended, to be loaded for this answer (bool).
+        speed_measured: about how many tokens a second come (float), at most once a second.
     """
 
     started = Signal(object)
     ended = Signal(object)
+    loading_changed = Signal(bool)
+    speed_measured = Signal(float)
 
     def __init__(
         self, session: Session, model: MessageModel, request: Ask, parent: QObject | None = None
@@ -61,13 +66,19 @@ class LiveAnswer(QObject):
         )
         model.append(
             ChatMessage(
-                id=self._question_id, parent_id=None, role="user", text=request.question, created_at=now
+                id=self._question_id,
+                parent_id=None,
+                role="user",
+                text=request.question,
+                created_at=now,
+                images=request.images,
             )
         )
         model.append(self._message)
         model.set_phase(self._message.id, AnswerPhase(phase="starting"))
         self._text = ""
-        self._is_stopping = self._is_kept = False
+        self._is_stopping = self._is_kept = self._is_loading = False
+        self._n_pieces, self._first_piece_at, self._speed_told_at = 0, 0.0, 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_FLUSH_MS)
@@ -95,6 +106,7 @@ class LiveAnswer(QObject):
             self._end_locally("interrupted" if self._text else "failed", error)
         finally:
             self._timer.stop()
+            self._note_loading(False)
             self.ended.emit(self)
 
     def stop(self) -> None:
@@ -109,6 +121,7 @@ class LiveAnswer(QObject):
         if isinstance(body, AnswerToken):
             self._take_token(body)
         elif isinstance(body, AnswerPhase):
+            self._note_loading(body.phase == "loading")
             if not self._is_stopping:
                 self._model.set_phase(self._message.id, body)
         elif isinstance(body, AnswerStarted):
@@ -118,12 +131,33 @@ class LiveAnswer(QObject):
             self._message = body.answer
             self._model.replace(body.answer)
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether the model is being loaded for this answer."""
+        return self._is_loading
+
+    def _note_loading(self, is_loading: bool) -> None:
+        if is_loading != self._is_loading:
+            self._is_loading = is_loading
+            self.loading_changed.emit(is_loading)
+
     def _take_token(self, token: AnswerToken) -> None:
         if self._is_stopping:
             return
+        self._measure()
         self._text += token.text
         if not self._timer.isActive():
             self._timer.start()
+
+    def _measure(self) -> None:
+        """Count what comes; a piece is nearly always one token."""
+        now = time.perf_counter()
+        if not self._n_pieces:
+            self._first_piece_at = self._speed_told_at = now
+        elif now - self._speed_told_at >= _SPEED_EVERY_S:
+            self._speed_told_at = now
+            self.speed_measured.emit(self._n_pieces / (now - self._first_piece_at))
+        self._n_pieces += 1
 
     def _take_started(self, body: AnswerStarted) -> None:
         self._model.replace(body.question, self._question_id)

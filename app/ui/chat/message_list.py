@@ -10,6 +10,7 @@ from app.protocol.chat import ChatMessage
 from app.ui.chat.focus_walk import focus_stops, next_outside
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH, AnswerWidget, MessageWidget, UserMessageWidget
+from app.ui.chat.thumbnails import Thumbnails
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L, SPACE_XL
@@ -27,18 +28,23 @@ class MessageList(QAbstractScrollArea):
     anchor, so that better figures for others do not move it.
 
     Signals:
-        As MessageWidget: citation_activated, link_activated, retry_requested, general_requested.
+        As MessageWidget: citation_activated, link_activated, retry_requested, general_requested,
+        image_opened, models_requested.
     """
 
     citation_activated = Signal(str, int)
     link_activated = Signal(str)
     retry_requested = Signal(str)
     general_requested = Signal(str)
+    image_opened = Signal(object)
+    models_requested = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Show nothing yet."""
+    def __init__(
+        self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
+    ) -> None:
+        """Show nothing yet; without `thumbnails` images are left out."""
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._thumbnails = theme, thumbnails
         self._model = MessageModel(self)
         self._heights: list[int] = []
         self._measured: list[bool] = []
@@ -260,12 +266,16 @@ class MessageList(QAbstractScrollArea):
     def _make(self, row: int) -> MessageWidget:
         message_row = self._model.row(row)
         is_user = message_row.message.role == "user"
-        widget = (UserMessageWidget if is_user else AnswerWidget)(self._theme, self.viewport())
+        widget = (UserMessageWidget if is_user else AnswerWidget)(
+            self._theme, self.viewport(), self._thumbnails
+        )
         widget.show_row(message_row)
         widget.citation_activated.connect(self.citation_activated)
         widget.link_activated.connect(self.link_activated)
         widget.retry_requested.connect(self.retry_requested)
         widget.general_requested.connect(self.general_requested)
+        widget.image_opened.connect(self.image_opened)
+        widget.models_requested.connect(self.models_requested)
         widget.resized.connect(self._on_widget_resized)
         self._widgets[row] = widget
         self._measured[row] = False
@@ -314,6 +324,7 @@ class MessageList(QAbstractScrollArea):
         per_line = max(20, width // max(1, metrics.averageCharWidth()))
         n_lines = sum(1 + len(line) // per_line for line in message.text.split("\n"))
         extra = 34 if message.role == "user" else 60 + 34 * min(4, len(message.citations))
+        extra += 150 if message.images else 0
         return int(n_lines * metrics.lineSpacing() * 1.35) + extra
 
     # Qt overrides

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from app.protocol.chat import AnswerPhase, ChatMessage
+from app.protocol.chat import AnswerPhase, ChatMessage, ImageAttachment
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -25,11 +25,13 @@ class MessageRow:
     Attributes:
         phase: what is going on before and while text comes; None for a finished message.
         question: of an answer: what was asked, for asking again.
+        images: of an answer: what was attached to the question.
     """
 
     message: ChatMessage
     phase: AnswerPhase | None = None
     question: str = ""
+    images: tuple[ImageAttachment, ...] = ()
 
 
 class MessageModel(QAbstractListModel):
@@ -56,7 +58,7 @@ class MessageModel(QAbstractListModel):
         self.beginResetModel()
         self._rows = []
         for message in messages:
-            self._rows.append(MessageRow(message, question=self._question_of(message)))
+            self._rows.append(self._row_of(message))
         self.endResetModel()
 
     def update_all(self, messages: Sequence[ChatMessage]) -> None:
@@ -68,7 +70,7 @@ class MessageModel(QAbstractListModel):
         """Add a message at the end."""
         number = len(self._rows)
         self.beginInsertRows(QModelIndex(), number, number)
-        self._rows.append(MessageRow(message, question=self._question_of(message)))
+        self._rows.append(self._row_of(message))
         self.endInsertRows()
 
     def replace(self, message: ChatMessage, message_id: str = "") -> None:
@@ -109,13 +111,13 @@ class MessageModel(QAbstractListModel):
             index = self.index(number)
             self.dataChanged.emit(index, index)
 
-    def _question_of(self, message: ChatMessage) -> str:
-        if message.role != "assistant":
-            return ""
-        for row in reversed(self._rows):
-            if row.message.role == "user" and message.parent_id in (row.message.id, None):
-                return row.message.text
-        return ""
+    def _row_of(self, message: ChatMessage) -> MessageRow:
+        if message.role == "assistant":
+            for row in reversed(self._rows):
+                asked = row.message
+                if asked.role == "user" and message.parent_id in (asked.id, None):
+                    return MessageRow(message, question=asked.text, images=asked.images)
+        return MessageRow(message)
 
     # Qt overrides
 

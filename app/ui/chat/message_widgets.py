@@ -3,30 +3,25 @@
 from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
     QLabel,
-    QProgressBar,
-    QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app.protocol.chat import AnswerPhase, ChatMessage
-from app.ui.chat.answer_words import phase_words, stats_words
-from app.ui.chat.busy_indicator import BusyIndicator
+from app.protocol.chat import AnswerPhase, ChatMessage, ImageAttachment
+from app.ui.chat.answer_parts import AnswerFooter, NotFoundBlock, OutcomeBlock, PhaseRow
+from app.ui.chat.answer_words import note_words
+from app.ui.chat.image_thumb import ImageThumb
 from app.ui.chat.message_model import MessageRow
 from app.ui.chat.message_text import MessageText
 from app.ui.chat.sources import SourcesList
-from app.ui.elements.elided_label import ElidedLabel
-from app.ui.icon_label import IconLabel
-from app.ui.icons import bind_icon
+from app.ui.chat.thumbnails import Thumbnails, shown_size
 from app.ui.theme import Theme, set_role
-from app.ui.tokens import RADIUS_L, SPACE_L, SPACE_M, SPACE_S, SPACE_XS
+from app.ui.tokens import RADIUS_L, SPACE_L, SPACE_M, SPACE_S
 
 MAX_CONTENT_WIDTH = 800
 _BUBBLE_SHARE = 0.82
+_IMAGE_WIDTH, _IMAGE_HEIGHT = 200, 150
 
 
 class MessageWidget(QWidget):
@@ -37,6 +32,8 @@ class MessageWidget(QWidget):
         link_activated: address (str).
         retry_requested: message id of the answer to ask for again.
         general_requested: message id of the answer to get from general knowledge instead.
+        image_opened: ImageAttachment to be shown larger.
+        models_requested: the answer needs a model; show where to get one.
         resized: it needs another height than before.
     """
 
@@ -44,12 +41,16 @@ class MessageWidget(QWidget):
     link_activated = Signal(str)
     retry_requested = Signal(str)
     general_requested = Signal(str)
+    image_opened = Signal(object)
+    models_requested = Signal()
     resized = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Show nothing yet."""
+    def __init__(
+        self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
+    ) -> None:
+        """Show nothing yet; without `thumbnails` images are left out."""
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._thumbnails = theme, thumbnails
         self._row: MessageRow | None = None
         self.text = MessageText(theme, self)
         self.text.link_activated.connect(self.link_activated)
@@ -70,11 +71,14 @@ class MessageWidget(QWidget):
 
 
 class UserMessageWidget(MessageWidget):
-    """What the user asked, in a bubble at the right."""
+    """What the user asked, in a bubble at the right, with its images above."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
+    ) -> None:
         """Show nothing yet."""
-        super().__init__(theme, parent)
+        super().__init__(theme, parent, thumbnails)
+        self.images: list[ImageThumb] = []
         self.text.setAccessibleName(self.tr("Your question"))
         theme.changed.connect(self._on_theme_changed)
 
@@ -86,7 +90,40 @@ class UserMessageWidget(MessageWidget):
         """Show the question."""
         if self._row is None or self._row.message.text != row.message.text:
             self.text.set_plain(row.message.text)
+        if self._thumbnails is not None and row.message.images != tuple(each.image for each in self.images):
+            self._show_images(row.message.images, self._thumbnails)
         self._row = row
+
+    def _show_images(self, images: tuple[ImageAttachment, ...], thumbnails: Thumbnails) -> None:
+        for thumb in self.images:
+            thumb.hide()
+            thumb.deleteLater()
+        self.images = []
+        for image in images:
+            size = shown_size(image, _IMAGE_WIDTH, _IMAGE_HEIGHT)
+            thumb = ImageThumb(image, size, thumbnails, self._theme, self)
+            thumb.opened.connect(self.image_opened)
+            thumb.show()
+            self.images.append(thumb)
+
+    def _place_images(self, left: int, width: int) -> int:
+        """Put the images into rows that end at the right edge; gives the height that they take."""
+        rows: list[list[ImageThumb]] = []
+        taken = width + 1
+        for thumb in self.images:
+            taken += SPACE_S + thumb.width()
+            if taken > width:
+                rows.append([])
+                taken = thumb.width()
+            rows[-1].append(thumb)
+        top = SPACE_S
+        for row in rows:
+            right = left + width
+            for thumb in reversed(row):
+                thumb.move(right - thumb.width(), top)
+                right -= thumb.width() + SPACE_S
+            top += max(thumb.height() for thumb in row) + SPACE_S
+        return top - SPACE_S
 
     def height_for(self, width: int) -> int:
         """See MessageWidget."""
@@ -94,10 +131,12 @@ class UserMessageWidget(MessageWidget):
         room = int(content * _BUBBLE_SHARE) - 2 * SPACE_L
         inner = min(room, self.text.ideal_width(room) + 2)
         height = self.text.height_for(inner)
-        left = (width - content) // 2 + content - inner - 2 * SPACE_L
-        self._bubble = QRectF(left, SPACE_S, inner + 2 * SPACE_L, height + 2 * SPACE_S + 2)
-        self.text.setGeometry(left + SPACE_L, 2 * SPACE_S + 1, inner, height)
-        return height + 4 * SPACE_S + 2
+        side = (width - content) // 2
+        above = self._place_images(side, content)
+        left = side + content - inner - 2 * SPACE_L
+        self._bubble = QRectF(left, above + SPACE_S, inner + 2 * SPACE_L, height + 2 * SPACE_S + 2)
+        self.text.setGeometry(left + SPACE_L, above + 2 * SPACE_S + 1, inner, height)
+        return above + height + 4 * SPACE_S + 2
 
     # Qt overrides
 
@@ -113,20 +152,23 @@ class UserMessageWidget(MessageWidget):
 class AnswerWidget(MessageWidget):
     """An answer: badge, text, what is going on, what went wrong, sources, and what can be done with it."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
+    ) -> None:
         """Show nothing yet; parts are made when they are first needed."""
-        super().__init__(theme, parent)
+        super().__init__(theme, parent, thumbnails)
         self.text.setAccessibleName(self.tr("Answer"))
         self.text.citation_activated.connect(self._on_citation_activated)
         self._layout = QVBoxLayout(self)
         self._layout.setSpacing(SPACE_S)
         self._badge: QLabel | None = None
-        self._not_found: _NotFoundBlock | None = None
-        self._progress: _PhaseRow | None = None
-        self._outcome: _OutcomeBlock | None = None
+        self._not_found: NotFoundBlock | None = None
+        self._progress: PhaseRow | None = None
+        self._outcome: OutcomeBlock | None = None
+        self._note: QLabel | None = None
         self._legend: QLabel | None = None
         self._sources: SourcesList | None = None
-        self._footer: _Footer | None = None
+        self._footer: AnswerFooter | None = None
         self._layout.addWidget(self.text)
 
     def show_row(self, row: MessageRow) -> None:
@@ -142,6 +184,7 @@ class AnswerWidget(MessageWidget):
         self._show_kind(message)
         self._show_phase(row.phase if is_open else None)
         self._show_outcome(message)
+        self._show_note("" if is_open else note_words(message.stats))
         self._show_legend(bool(unsupported) and not is_open)
         self._show_sources(message)
         self._show_footer(message, visible=not is_open)
@@ -156,14 +199,14 @@ class AnswerWidget(MessageWidget):
             self._badge.setVisible(general)
         missing = message.kind == "not_found" and message.state != "streaming"
         if missing and self._not_found is None:
-            self._not_found = _NotFoundBlock(self._theme, self)
+            self._not_found = NotFoundBlock(self._theme, self)
             self._not_found.general_requested.connect(self._on_general_requested)
         if self._not_found is not None:
             self._not_found.setVisible(missing)
 
     def _show_phase(self, phase: AnswerPhase | None) -> None:
         if phase is not None and self._progress is None:
-            self._progress = _PhaseRow(self._theme, self)
+            self._progress = PhaseRow(self._theme, self)
         if self._progress is not None:
             self._progress.setVisible(phase is not None)
             if phase is not None:
@@ -172,12 +215,23 @@ class AnswerWidget(MessageWidget):
     def _show_outcome(self, message: ChatMessage) -> None:
         ended = message.state in ("stopped", "interrupted", "failed")
         if ended and self._outcome is None:
-            self._outcome = _OutcomeBlock(self._theme, self)
+            self._outcome = OutcomeBlock(self._theme, self)
             self._outcome.retry_requested.connect(self._on_retry_requested)
+            self._outcome.models_requested.connect(self.models_requested)
         if self._outcome is not None:
             self._outcome.setVisible(ended)
             if ended:
                 self._outcome.show_message(message)
+
+    def _show_note(self, words: str) -> None:
+        if words and self._note is None:
+            self._note = QLabel(self)
+            self._note.setWordWrap(True)
+            self._note.setTextFormat(Qt.TextFormat.PlainText)
+            set_role(self._note, "faint")
+        if self._note is not None:
+            self._note.setVisible(bool(words))
+            self._note.setText(words)
 
     def _show_legend(self, visible: bool) -> None:
         if visible and self._legend is None:
@@ -203,7 +257,7 @@ class AnswerWidget(MessageWidget):
 
     def _show_footer(self, message: ChatMessage, *, visible: bool) -> None:
         if visible and self._footer is None:
-            self._footer = _Footer(self._theme, self)
+            self._footer = AnswerFooter(self._theme, self)
             self._footer.copy_button.clicked.connect(self._on_copy_clicked)
             self._footer.retry_button.clicked.connect(self._on_retry_requested)
         if self._footer is not None:
@@ -218,6 +272,7 @@ class AnswerWidget(MessageWidget):
             self.text,
             self._progress,
             self._outcome,
+            self._note,
             self._legend,
             self._sources,
             self._footer,
@@ -263,122 +318,3 @@ class AnswerWidget(MessageWidget):
         assert self._footer is not None
         QGuiApplication.clipboard().setText(self._row.message.text)
         self._footer.show_copied()
-
-
-class _PhaseRow(QWidget):
-    """What is going on now, with a bar where the progress is known."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, SPACE_XS, 0, SPACE_XS)
-        layout.setSpacing(SPACE_S)
-        layout.addWidget(BusyIndicator(theme))
-        self._words = QLabel()
-        self._words.setTextFormat(Qt.TextFormat.PlainText)
-        set_role(self._words, "muted")
-        layout.addWidget(self._words)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1000)
-        self._bar.setTextVisible(False)
-        self._bar.setFixedWidth(140)
-        self._bar.setAccessibleName(self.tr("Progress"))
-        layout.addWidget(self._bar)
-        layout.addStretch()
-
-    def show_phase(self, phase: AnswerPhase) -> None:
-        self._words.setText(phase_words(phase))
-        self._bar.setVisible(phase.progress is not None and phase.phase in ("loading", "reading"))
-        self._bar.setValue(round((phase.progress or 0) * 1000))
-
-
-class _NotFoundBlock(QFrame):
-    """Your documents do not say it; general knowledge may, if the user wants that."""
-
-    general_requested = Signal()
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        set_role(self, "banner-info")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_S, SPACE_S)
-        layout.setSpacing(SPACE_S)
-        words = QLabel("<b>" + self.tr("Not in your documents") + "</b>")
-        words.setWordWrap(True)
-        layout.addWidget(IconLabel("search", "accent", theme))
-        layout.addWidget(words, 1)
-        button = QPushButton(self.tr("Answer from general knowledge"))
-        button.clicked.connect(self.general_requested)
-        layout.addWidget(button)
-
-
-class _OutcomeBlock(QFrame):
-    """An answer that did not come to its end: why, and what to do."""
-
-    retry_requested = Signal()
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_S, SPACE_S)
-        layout.setSpacing(SPACE_S)
-        self._icon = IconLabel("info", "text_muted", theme)
-        layout.addWidget(self._icon)
-        self._words = QLabel()
-        self._words.setWordWrap(True)
-        self._words.setTextFormat(Qt.TextFormat.PlainText)
-        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        layout.addWidget(self._words, 1)
-        retry = QPushButton(self.tr("Try again"))
-        bind_icon(retry, "retry", theme)
-        retry.clicked.connect(self.retry_requested)
-        layout.addWidget(retry)
-
-    def show_message(self, message: ChatMessage) -> None:
-        name, role, words = {
-            "stopped": ("info", "accent", self.tr("Stopped. What was written so far is kept.")),
-            "interrupted": (
-                "warning",
-                "warning",
-                self.tr("The answer was interrupted. What was written so far is kept."),
-            ),
-            "failed": ("error", "error", self.tr("No answer could be made.")),
-        }[message.state]
-        set_role(self, {"accent": "banner-info"}.get(role, f"banner-{role}"))
-        self._icon.set_icon(name, role)
-        lines = [message.error_message or words, message.error_hint]
-        self._words.setText("\n".join(line for line in lines if line))
-
-
-class _Footer(QWidget):
-    """Copy, ask again, and the figures."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACE_XS)
-        self.copy_button = self._button("copy", self.tr("Copy the answer"))
-        self.retry_button = self._button("retry", self.tr("Ask again"))
-        layout.addWidget(self.copy_button)
-        layout.addWidget(self.retry_button)
-        self._stats = ElidedLabel()
-        set_role(self._stats, "faint")
-        layout.addSpacing(SPACE_XS)
-        layout.addWidget(self._stats, 1)
-
-    def show_message(self, message: ChatMessage) -> None:
-        words = [message.model, stats_words(message.stats)]
-        self._stats.set_full_text(" · ".join(word for word in words if word))
-        self.retry_button.setVisible(message.state == "complete")
-
-    def show_copied(self) -> None:
-        bind_icon(self.copy_button, "check", self._theme, "ok")
-
-    def _button(self, name: str, words: str) -> QToolButton:
-        button = QToolButton()
-        button.setToolTip(words)
-        button.setAccessibleName(words)
-        bind_icon(button, name, self._theme, "text_faint")
-        return button

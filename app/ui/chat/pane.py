@@ -1,18 +1,21 @@
 """The middle of the window: title, messages or the first steps, and the composer."""
 
-from PySide6.QtCore import QSize, Qt, Signal, SignalInstance, Slot
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.protocol.chat import ConversationEntry
 from app.protocol.library import CollectionList, CollectionsChanged, LibraryStatus, Scope
-from app.protocol.models import ModelList
-from app.ui.chat.choosers import ModelChooser, ScopeChooser
+from app.protocol.models import ModelChanged, ModelList
+from app.ui.chat.choosers import ScopeChooser
 from app.ui.chat.composer import Composer
 from app.ui.chat.controller import ChatController, OpenConversation
 from app.ui.chat.empty_state import EmptyState
+from app.ui.chat.image_files import is_image
+from app.ui.chat.image_notice import ImageNotice
 from app.ui.chat.message_list import MessageList
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH
+from app.ui.chat.model_chooser import ModelChooser
 from app.ui.elements.elided_label import ElidedLabel
 from app.ui.icons import bind_icon
 from app.ui.session import Session
@@ -28,6 +31,10 @@ class ChatPane(QFrame):
         link_activated: address (str), not opened yet.
         files_pasted: local paths (list of str).
         add_files_requested, add_folder_requested, sample_requested: to the window.
+        images_requested: the user wants to choose images for the question.
+        image_opened: ImageAttachment to be shown larger.
+        models_requested: show the installed models.
+        catalogue_requested: show the models that can be fetched.
     """
 
     citation_opened = Signal(object, int)
@@ -36,6 +43,10 @@ class ChatPane(QFrame):
     add_files_requested = Signal()
     add_folder_requested = Signal()
     sample_requested = Signal()
+    images_requested = Signal()
+    image_opened = Signal(object)
+    models_requested = Signal()
+    catalogue_requested = Signal()
 
     def __init__(
         self, controller: ChatController, session: Session, theme: Theme, parent: QWidget | None = None
@@ -49,16 +60,17 @@ class ChatPane(QFrame):
         self.left_button = self._header_button("sidebar-left", self.tr("Show or hide the conversations"))
         self.right_button = self._header_button("sidebar-right", self.tr("Show or hide the library"))
         self.menu_button = self._header_button("more", self.tr("Menu"))
-        self.messages = MessageList(theme)
+        self.messages = MessageList(theme, thumbnails=controller.thumbnails)
         self.empty = EmptyState(theme)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.messages)
-        self.composer = Composer(theme)
+        self.composer = Composer(theme, controller.thumbnails)
         self.models = ModelChooser(theme)
         self.scopes = ScopeChooser(theme)
         self.composer.add_chooser(self.models)
         self.composer.add_chooser(self.scopes)
+        self._image_notice = ImageNotice(controller, self.models, self.composer)
         self._lay_out()
         self._connect_parts()
         for signal in _row_signals(self.messages.model):
@@ -108,12 +120,22 @@ class ChatPane(QFrame):
         self.empty.add_folder_requested.connect(self.add_folder_requested)
         self.empty.sample_requested.connect(self._on_sample_requested)
         self.empty.question_chosen.connect(self._on_send_requested)
+        self.empty.models_requested.connect(self.catalogue_requested)
+        self.messages.image_opened.connect(self.image_opened)
+        self.messages.models_requested.connect(self.catalogue_requested)
+        self.composer.images_requested.connect(self.images_requested)
+        self.composer.image_opened.connect(self.image_opened)
         self.composer.send_requested.connect(self._on_send_requested)
         self.composer.stop_requested.connect(self.stop)
         self.composer.text_edited.connect(self._on_text_edited)
-        self.composer.files_pasted.connect(self.files_pasted)
+        self.composer.files_pasted.connect(self.take_files)
         self.composer.attach_requested.connect(self.add_files_requested)
         self.models.model_chosen.connect(self._on_model_chosen)
+        self.models.manage_requested.connect(self.models_requested)
+        self.models.fit_wanted.connect(self._controller.list_fit)
+        self.models.cancel_requested.connect(self._controller.cancel_loading)
+        self._image_notice.library_wanted.connect(self.files_pasted)
+        self._image_notice.models_requested.connect(self.catalogue_requested)
         self.scopes.scope_chosen.connect(self._on_scope_chosen)
 
     def _connect_controller(self, controller: ChatController, session: Session) -> None:
@@ -122,8 +144,9 @@ class ChatPane(QFrame):
         controller.busy_changed.connect(self._on_busy_changed)
         controller.models_changed.connect(self._on_models_changed)
         controller.collections_changed.connect(self._on_collections_changed)
+        controller.loader.changed.connect(self._on_loading_changed)
         session.collections_changed.connect(self._on_collections_changed)
-        session.model_changed.connect(self.models.apply_change)
+        session.model_changed.connect(self._on_model_changed)
         session.library_status_changed.connect(self.show_library_status)
 
     @Slot()
@@ -135,6 +158,25 @@ class ChatPane(QFrame):
     def show_library_status(self, status: LibraryStatus) -> None:
         """Fit the first steps to the library."""
         self.empty.show_status(status)
+
+    def attach_images(self, paths: list[str]) -> None:
+        """Attach image files to the question that is being written."""
+        self._controller.current.images.add_files(paths)
+        self.focus_composer()
+
+    @Slot(list)
+    def take_files(self, paths: list[str]) -> None:
+        """Take files that were pasted or dropped at the composer: images for the question, others on."""
+        images = [path for path in paths if is_image(path)]
+        others = [path for path in paths if not is_image(path)]
+        if images:
+            self.attach_images(images)
+        if others:
+            self.files_pasted.emit(others)
+
+    def is_over_composer(self, place: QPoint) -> bool:
+        """Tell whether a place of the screen is on the composer."""
+        return self.composer.rect().contains(self.composer.mapFromGlobal(place))
 
     def focus_composer(self) -> None:
         """Put the cursor into the composer."""
@@ -160,6 +202,7 @@ class ChatPane(QFrame):
         self.models.set_current(conversation.model_name)
         self.scopes.set_scope(conversation.scope)
         self._show_title(conversation.entry)
+        self._image_notice.refresh()
         self._on_rows_changed()
 
     def _show_title(self, entry: ConversationEntry | None) -> None:
@@ -176,6 +219,7 @@ class ChatPane(QFrame):
         self._show_title(entry)
         self.models.set_current(entry.model)
         self.scopes.set_scope(entry.scope)
+        self._image_notice.refresh()
 
     @Slot(bool)
     def _on_busy_changed(self, busy: bool) -> None:
@@ -184,6 +228,17 @@ class ChatPane(QFrame):
     @Slot(object)
     def _on_models_changed(self, models: ModelList) -> None:
         self.models.set_models(models)
+        self.empty.show_models(has_models=self.models.has_models)
+        self._image_notice.refresh()
+
+    @Slot(object)
+    def _on_model_changed(self, change: ModelChanged) -> None:
+        self.models.apply_change(change)
+        self.empty.show_models(has_models=self.models.has_models)
+
+    @Slot(str)
+    def _on_loading_changed(self, name: str) -> None:
+        self.models.set_loading(name)
 
     @Slot(object)
     def _on_collections_changed(self, collections: CollectionList | CollectionsChanged) -> None:
@@ -227,6 +282,7 @@ class ChatPane(QFrame):
     @Slot(str)
     def _on_model_chosen(self, name: str) -> None:
         self._controller.choose_model(name)
+        self._image_notice.refresh()
 
     @Slot(object)
     def _on_scope_chosen(self, scope: Scope) -> None:

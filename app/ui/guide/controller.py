@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.core.errors import AppError
@@ -24,7 +24,12 @@ class GuideController(QObject):
 
     Attributes:
         dialog: the open guide; None while there is none.
+
+    Signals:
+        catalogue_requested: show the models that can be fetched.
     """
+
+    catalogue_requested = Signal()
 
     def __init__(
         self,
@@ -40,12 +45,19 @@ class GuideController(QObject):
         self._session, self._tasks, self._theme = session, tasks, theme
         self._intake, self._chat, self._over = intake, chat, over
         self._was_offered = self._was_asked = False
+        self._has_models = True
         self.dialog: GuideDialog | None = None
 
     def on_settings(self, values: Mapping[str, Any]) -> None:
         """Show the guide if the settings say that it was not seen; once in the window's life."""
         if values.get("guide_seen") is False and not self._was_offered:
             self.open()
+
+    def show_models(self, *, has_models: bool) -> None:
+        """Take over whether there is a model, which decides on the first step that is offered."""
+        self._has_models = has_models
+        if self.dialog is not None:
+            self.dialog.try_it.show_models(has_models=has_models)
 
     @Slot()
     def open(self) -> None:
@@ -58,6 +70,8 @@ class GuideController(QObject):
             self.dialog.computer.retry_requested.connect(self._ask_hardware)
             self.dialog.try_it.sample_requested.connect(self._on_sample_requested)
             self.dialog.try_it.files_requested.connect(self._on_files_requested)
+            self.dialog.try_it.models_requested.connect(self._on_models_requested)
+            self.dialog.try_it.show_models(has_models=self._has_models)
             self.dialog.finished.connect(self._on_finished)
         self.dialog.show()
         self.dialog.raise_()
@@ -93,6 +107,11 @@ class GuideController(QObject):
     def _on_files_requested(self) -> None:
         self._finish()
         self._intake.choose_files()
+
+    @Slot()
+    def _on_models_requested(self) -> None:
+        self._finish()
+        self.catalogue_requested.emit()
 
     def _finish(self) -> None:
         assert self.dialog is not None  # one of its buttons was clicked

@@ -239,11 +239,12 @@ class TryPage(GuidePage):
     """What to do now.
 
     Signals:
-        sample_requested, files_requested: what the buttons say.
+        sample_requested, files_requested, models_requested: what the buttons say.
     """
 
     sample_requested = Signal()
     files_requested = Signal()
+    models_requested = Signal()
 
     def __init__(self, theme: Theme) -> None:
         """Offer the first steps."""
@@ -252,14 +253,21 @@ class TryPage(GuidePage):
             self.tr("A short sample document comes with the program. Or begin with your own files."),
             theme,
         )
-        self.sample_button = self._add_step(
+        self.models_box, self.models_button = self._add_step(
+            "model",
+            self.tr("Choose a model…"),
+            self.tr("There is none on this computer yet. The list shows which fit it and how fast they are."),
+            "primary",
+        )
+        self.models_button.clicked.connect(self.models_requested)
+        _, self.sample_button = self._add_step(
             "document",
             self.tr("Add the sample document"),
             self.tr("It is read at once, and a first question is put into the text field for you to send."),
             "primary",
         )
         self.sample_button.clicked.connect(self.sample_requested)
-        self.files_button = self._add_step(
+        _, self.files_button = self._add_step(
             "add-file",
             self.tr("Add my own files…"),
             self.tr("PDF, Word, PowerPoint, Excel, HTML, Markdown, text, source code and more."),
@@ -269,18 +277,28 @@ class TryPage(GuidePage):
             plain_label(self.tr("The menu at the top brings this guide back: “Show the guide”."), "faint")
         )
         self.column.addStretch(1)
+        self.show_models(has_models=True)
 
-    def _add_step(self, icon_name: str, title: str, words: str, role: str = "") -> QPushButton:
+    def show_models(self, *, has_models: bool) -> None:
+        """Offer to choose a model first, where there is none."""
+        self.models_box.setVisible(not has_models)
+        set_role(self.sample_button, "primary" if has_models else "")
+        bind_icon(self.sample_button, "document", self._theme, "on_accent" if has_models else "text_muted")
+
+    def _add_step(
+        self, icon_name: str, title: str, words: str, role: str = ""
+    ) -> tuple[QWidget, QPushButton]:
         button = QPushButton(title)
         set_role(button, role)
         bind_icon(button, icon_name, self._theme, "on_accent" if role else "text_muted")
-        box = QVBoxLayout()
-        box.setSpacing(SPACE_S)
-        box.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
-        box.addWidget(plain_label(words, "muted"))
-        self.column.addLayout(box)
-        self.column.addSpacing(SPACE_S)
-        return button
+        box = QWidget()
+        layout = QVBoxLayout(box)
+        layout.setContentsMargins(0, 0, 0, SPACE_S)
+        layout.setSpacing(SPACE_S)
+        layout.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(plain_label(words, "muted"))
+        self.column.addWidget(box)
+        return box, button
 
 
 def plain_label(words: str, role: str) -> QLabel:

@@ -22,9 +22,9 @@ def hardware_rows(hardware: Hardware) -> list[tuple[str, str]]:
     return [
         (_tr("Processor"), hardware.cpu.name),
         (_tr("Cores"), cores(hardware.cpu)),
-        (_tr("Memory"), _of(memory.available_bytes, memory.total_bytes)),
+        (_tr("Memory"), free_of(memory.available_bytes, memory.total_bytes)),
         (_tr("Graphics"), graphics(hardware)),
-        (_tr("Disk"), _of(hardware.disk_free_bytes, hardware.disk_total_bytes)),
+        (_tr("Disk"), free_of(hardware.disk_free_bytes, hardware.disk_total_bytes)),
     ]
 
 
@@ -50,17 +50,18 @@ def _gpu(gpu: Gpu) -> str:
     name = gpu.description or gpu.name
     if gpu.memory_total_bytes <= 0:
         return _tr("{0} ({1})").format(name, gpu.backend)
-    memory = _of(gpu.memory_free_bytes, gpu.memory_total_bytes)
+    memory = free_of(gpu.memory_free_bytes, gpu.memory_total_bytes)
     if gpu.integrated:
         return _tr("{0} ({1}); it shares the main memory: {2}").format(name, gpu.backend, memory)
     return _tr("{0} ({1}): {2}").format(name, gpu.backend, memory)
 
 
-def _of(free: int, total: int) -> str:
-    return _tr("{0} GB, {1} GB free").format(_gib(total), _gib(free))
+def free_of(free: int, total: int) -> str:
+    """Give a size and how much of it is free, both in bytes."""
+    return _tr("{0} GB, {1} GB free").format(gigabytes(total), gigabytes(free))
 
 
-def _gib(n_bytes: int) -> str:
+def gigabytes(n_bytes: int) -> str:
     """Give gigabytes as systems show them for memory (1024³ bytes): one digit below ten, none above."""
     gigabytes = n_bytes / _GIB
     return QLocale().toString(gigabytes, "f", 1 if gigabytes < 10 else 0)

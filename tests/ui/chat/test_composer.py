@@ -9,14 +9,16 @@ from pytestqt.qtbot import QtBot
 
 from app.protocol.library import Collection, Scope
 from app.protocol.models import ModelChanged, ModelEntry, ModelList
-from app.ui.chat.choosers import ModelChooser, ScopeChooser
+from app.ui.chat.choosers import ScopeChooser
 from app.ui.chat.composer import Composer
+from app.ui.chat.model_chooser import ModelChooser
+from app.ui.chat.thumbnails import Thumbnails
 from app.ui.theme import Theme
 
 
 @pytest.fixture
-def composer(theme: Theme, qtbot: QtBot) -> Composer:
-    composer = Composer(theme)
+async def composer(theme: Theme, qtbot: QtBot, session: FakeSession, tasks: TaskSpawner) -> Composer:
+    composer = Composer(theme, Thumbnails(session, tasks))
     qtbot.addWidget(composer)
     composer.resize(500, 120)
     composer.show()

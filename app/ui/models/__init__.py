@@ -1,0 +1,1 @@
+"""The window about models: those here, the catalogue, the hub, downloads, and settings of one."""
