@@ -96,6 +96,8 @@ class LoadModel(Request[EngineInfo]):
         draft: path of a small model of the same vocabulary that guesses ahead; empty for none.
         snapshot_dir: where KV snapshots of conversations are kept; empty for nowhere.
         snapshot_limit_bytes: of all of them together; the oldest go first.
+        devices_path: file in which the worker keeps which graphics processors passed their test or crashed;
+            empty for nowhere.
     """
 
     TYPE: ClassVar[str] = "engine.load"
@@ -115,6 +117,7 @@ class LoadModel(Request[EngineInfo]):
     draft: str = ""
     snapshot_dir: str = ""
     snapshot_limit_bytes: int = 0
+    devices_path: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,10 @@ from app.protocol.engine import EngineInfo, LoadModel
 from app.protocol.hardware import Gpu
 from app.worker.inference.backend import take_buffers, take_errors
 from app.worker.inference.cores import generation_threads
-from app.worker.inference.gpu import usable_gpus
+from app.worker.inference.gpu import is_software, trusted_gpus, usable_gpus
 from app.worker.inference.ladder import Ladder, Step
 from app.worker.inference.measuring import MemoryMeter
-from app.worker.inference.memory import plan_memory, room_for, too_large
+from app.worker.inference.memory import ensure_allocatable, plan_memory, room_for, too_large
 from app.worker.inference.native_model import DECODED, KV_NUMBERS, NativeContext, NativeModel
 from app.worker.inference.prompt_cache import PromptCache
 from app.worker.inference.template import ChatTemplate, Renderer, template_for
@@ -152,13 +152,15 @@ class _Loading:
         self._heads = [self._head, *(read_head(path) for path in self._paths[1:])]
         self._shape = shape_of(self._head, self._heads[1:])
         self._n_threads = options.n_threads or generation_threads()
+        self._gpus: tuple[Gpu, ...] = ()
+        self._gpu_key = ""
         self._note = ""
         self._notes: list[str] = []
         self.report = _throttled(lambda done: around.on_progress(done, self._note))
 
     def run(self) -> LoadedModel:
-        gpus = usable_gpus() if self._options.gpu_layers else ()
-        room = room_for(gpus)
+        self._gpus = self._trusted_gpus()
+        room = room_for(self._gpus)
         wish = _wish(self._options)
         self._say(_flash_note(self._options))
         ladder = Ladder(self._shape, wish, room)
@@ -170,7 +172,23 @@ class _Loading:
         take_buffers()
         meter = MemoryMeter()
         opened = self._climb_down(step, ladder, room, meter)
-        return self._loaded(opened, gpus, meter)
+        return self._loaded(opened, meter)
+
+    def _trusted_gpus(self) -> tuple[Gpu, ...]:
+        """Give the graphics processors that may be used; says why not, where there are some."""
+        gpus = usable_gpus() if self._options.gpu_layers else ()
+        if not gpus:
+            return ()
+        around = self._around
+        self._say(around.without_gpu)
+        if around.without_gpu:
+            return ()
+        around.gpu_trust.use_file(Path(self._options.devices_path) if self._options.devices_path else None)
+        self._gpu_key, against = trusted_gpus(gpus, around.gpu_trust, around.abort, around.is_cancelled)
+        if against:
+            self._say(f"The graphics processor ({gpus[0].description}) is not used: {against}.")
+            return ()
+        return gpus
 
     def _climb_down(self, step: Step, ladder: Ladder, room: Room, meter: MemoryMeter) -> _Opened:
         """Load as planned, or as the ladder says where that fails.
@@ -184,7 +202,10 @@ class _Loading:
             if not step.placement.fits:
                 raise too_large(self._head, step.placement, room, shorter_helps=False)
             try:
-                return self._open(step.placement, meter)
+                if not step.placement.gpu_layers:
+                    return self._open(step.placement, meter)
+                with self._around.gpu_trust.trying(self._gpu_key, "load"):
+                    return self._open(step.placement, meter)
             except (OSError, MemoryError) as error:
                 words = take_errors()
                 if self._around.is_cancelled():
@@ -207,6 +228,7 @@ class _Loading:
         try:
             if not model.generates_text:
                 raise _not_a_chat_model(self._head)
+            ensure_allocatable(placement.need)
             # Some models evaluate an image at once.
             n_at_once = max(placement.n_batch, IMAGE_BATCH_TOKENS if self._options.projector else 0)
             context = NativeContext(
@@ -223,7 +245,7 @@ class _Loading:
             model.close()
             raise
         try:
-            meter.loaded(self._heads, take_buffers())
+            meter.loaded(self._heads, take_buffers(), gpu_in_main=any(map(is_software, self._gpus)))
             self._warm_up(context)
         except BaseException:
             opened.close()
@@ -255,7 +277,7 @@ class _Loading:
             self._note = note
             self._around.on_progress(0.0 if len(self._notes) == 1 else _READING_SHARE, note)
 
-    def _loaded(self, opened: _Opened, gpus: tuple[Gpu, ...], meter: MemoryMeter) -> LoadedModel:
+    def _loaded(self, opened: _Opened, meter: MemoryMeter) -> LoadedModel:
         return LoadedModel(
             options=self._options,
             stamps=self._stamps,
@@ -265,11 +287,11 @@ class _Loading:
             template=_chat_template(self._options, self._head, opened.vocabulary, self._around.renderer),
             cache=PromptCache(),
             n_batch=opened.placement.n_batch,
-            info=self._info(opened, gpus, meter),
+            info=self._info(opened, meter),
             meter=meter,
         )
 
-    def _info(self, opened: _Opened, gpus: tuple[Gpu, ...], meter: MemoryMeter) -> EngineInfo:
+    def _info(self, opened: _Opened, meter: MemoryMeter) -> EngineInfo:
         head, placement = self._head, opened.placement
         return EngineInfo(
             path=str(head.path),
@@ -284,7 +306,7 @@ class _Loading:
             handle=self._options.handle,
             n_layers=self._shape.n_layers,
             n_threads=self._n_threads,
-            device=gpus[0].description if placement.gpu_layers else "CPU",
+            device=self._gpus[0].description if placement.gpu_layers else "CPU",
             n_gpu_layers=placement.gpu_layers,
             kv_type=placement.kv_type,
             notes=tuple(self._notes),
@@ -372,6 +394,13 @@ def _load_failed(head: GgufHead, engine_words: str) -> ModelError:
             f"“{head.path.name}” is of a kind ({head.architecture or 'unnamed'}) that this program's "
             "engine does not know.",
             "Update the program, or choose another model.",
+            context,
+        )
+    if "allocate" in engine_words or "insufficient memory" in engine_words:
+        return ModelError(
+            "model.too_large",
+            f"There is not enough memory for “{head.path.name}”.",
+            "Close other programs, or choose a smaller model.",
             context,
         )
     return ModelError(

@@ -12,6 +12,8 @@ import psutil
 
 from app.core.errors import ModelError, StorageError
 from app.protocol.engine import (
+    Calibrate,
+    Calibration,
     CountTokens,
     EngineInfo,
     EngineProgress,
@@ -28,7 +30,9 @@ from app.protocol.engine import (
     UnloadModel,
 )
 from app.protocol.system import Empty
-from app.worker.inference.backend import AbortFlag, start_backend
+from app.worker.inference.backend import AbortFlag, start_backend, take_errors
+from app.worker.inference.calibrating import calibrate
+from app.worker.inference.gpu_trust import GpuTrust
 from app.worker.inference.opening import open_model
 from app.worker.inference.preview import PromptPreview
 from app.worker.inference.snapshots import forget_snapshots
@@ -57,6 +61,7 @@ class InferenceService:
         self._running: Job | None = None
         self._stop_lock = threading.Lock()
         self._renderer = Renderer()
+        self._gpu_trust = GpuTrust()
 
     def load(self, request: LoadModel, job: Job) -> EngineInfo:
         """Load a model in place of the one of its handle; the very same one is kept."""
@@ -68,19 +73,23 @@ class InferenceService:
             except ModelError:
                 log.info("the model file has changed and is loaded again")
         self._unload(request.handle)
+        with self._stoppable(job):
+            model = open_model(request, self._surroundings(job))
+        with self._vocabulary_lock:
+            self._models[request.handle] = model
+        return model.info
+
+    def _surroundings(self, job: Job, without_gpu: str = "") -> Surroundings:
         self._renderer.start()
-        around = Surroundings(
+        return Surroundings(
             abort=self._abort,
             renderer=self._renderer,
             vocabulary_lock=self._vocabulary_lock,
             on_progress=lambda done, note: job.progress(EngineProgress(fraction=done, note=note)),
             is_cancelled=job.cancelled.is_set,
+            gpu_trust=self._gpu_trust,
+            without_gpu=without_gpu,
         )
-        with self._stoppable(job):
-            model = open_model(request, around)
-        with self._vocabulary_lock:
-            self._models[request.handle] = model
-        return model.info
 
     def unload(self, request: UnloadModel, _job: Job) -> Empty:
         """Free a model."""
@@ -99,14 +108,37 @@ class InferenceService:
     def generate(self, request: Generate, job: Job) -> Generation:
         """Continue a conversation."""
         model = self._present(request.handle)
-        sink = Sink(job.progress, lambda text: job.progress(TokenGenerated(text=text)))
+        wrote = threading.Event()
+
+        def on_text(text: str) -> None:
+            wrote.set()
+            job.progress(TokenGenerated(text=text))
+
+        sink = Sink(job.progress, on_text)
         try:
             with self._stoppable(job):
                 return model.generate(request, job.payload, self._abort, sink)
         except ModelError as error:
             if error.code == "model.changed":
                 self._unload(request.handle)
-            raise
+            if error.code != "engine.failed" or not model.info.n_gpu_layers:
+                raise
+            model = self._reload_without_gpu(model, job)
+            if wrote.is_set():
+                raise _ask_again(error) from error
+        with self._stoppable(job):
+            return model.generate(request, job.payload, self._abort, sink)
+
+    def _reload_without_gpu(self, model: TextModel, job: Job) -> TextModel:
+        """Load a model onto the processor whose graphics processor failed; raises as `load`."""
+        log.warning("the graphics processor failed during an answer: %s", take_errors())
+        note = "The graphics processor failed during an answer: the model runs on the processor."
+        self._unload(model.options.handle)
+        with self._stoppable(job):
+            lower = open_model(model.options, self._surroundings(job, note))
+        with self._vocabulary_lock:
+            self._models[model.options.handle] = lower
+        return lower
 
     def measure(self, request: MeasureSpeed, job: Job) -> MeasuredSpeed:
         """Measure a model's speed."""
@@ -132,6 +164,11 @@ class InferenceService:
                 {"errno": error.errno},
             ) from error
         return Empty()
+
+    def calibrate(self, request: Calibrate, job: Job) -> Calibration:
+        """Measure this machine."""
+        with self._stoppable(job):
+            return calibrate(request.n_threads, self._abort, job.cancelled.is_set)
 
     @contextlib.contextmanager
     def _stoppable(self, job: Job) -> Iterator[None]:
@@ -178,6 +215,15 @@ class InferenceService:
             self._unload(handle)
 
 
+def _ask_again(error: ModelError) -> ModelError:
+    return ModelError(
+        error.code,
+        "The graphics processor failed during the answer. The model now runs on the processor.",
+        "Ask again.",
+        error.context,
+    )
+
+
 def main(_argv: list[str]) -> int:
     """Serve until stdin ends; the exit code."""
     lower_priority()
@@ -193,6 +239,7 @@ def main(_argv: list[str]) -> int:
                 MeasureSpeed: service.measure,
                 SaveSnapshot: service.save_snapshot,
                 ForgetSnapshots: service.forget_snapshots,
+                Calibrate: service.calibrate,
             },
             "tokens": {CountTokens: service.count_tokens},
             "preview": {RenderPrompt: preview.render},

@@ -33,19 +33,22 @@ class MemoryMeter:
         self._gpu_bytes = self._compute_bytes = 0
         self._has_peak = False
 
-    def loaded(self, heads: Iterable[GgufHead], buffers: Iterable[Buffer]) -> None:
+    def loaded(
+        self, heads: Iterable[GgufHead], buffers: Iterable[Buffer], *, gpu_in_main: bool = False
+    ) -> None:
         """Note that loading is over: weights that were copied are given back, and the peak starts anew.
 
         Args:
             heads: of the model's files.
             buffers: that the engine allocated.
+            gpu_in_main: the GPU is a program: its buffers are part of this process.
         """
         for head in heads:
             release_copied(head)
         self._gpu_bytes = self._compute_bytes = 0
         for buffer in buffers:
             if on_gpu(buffer.device):
-                self._gpu_bytes += buffer.size_bytes
+                self._gpu_bytes += 0 if gpu_in_main else buffer.size_bytes
             elif buffer.use == "compute":
                 self._compute_bytes += buffer.size_bytes
         self._has_peak = _reset_peak()

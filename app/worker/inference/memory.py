@@ -1,13 +1,16 @@
 """Planning how a model is loaded, before it is: `app.core.fit` on what this machine has free."""
 
+import mmap
+
 from app.core.errors import ModelError
-from app.core.fit import Placement, Room
+from app.core.fit import Need, Placement, Room
 from app.core.free_memory import available_memory as available_memory
 from app.core.gguf import GgufHead
 from app.protocol.hardware import Gpu
 from app.worker.inference.ladder import Ladder, Step
 
 _GIB = 1024**3
+_GRAPHS_BYTES = 96 * 1024**2  # address space for the engine's graphs, of which little is used
 
 
 def room_for(gpus: tuple[Gpu, ...]) -> Room:
@@ -35,6 +38,22 @@ def plan_memory(head: GgufHead, ladder: Ladder, room: Room) -> Step:
         if step.placement.fits:
             return step
     raise too_large(head, steps[-1].placement, room, shorter_helps=len(steps) > 1)
+
+
+def ensure_allocatable(need: Need) -> None:
+    """Ask the system whether it would give a context's memory, without using it.
+
+    The engine ends the whole process where one of its smaller allocations is refused, so what comes after the
+    weights is asked for at once before: KV cache, buffers and the engine's graphs.
+
+    Raises:
+        MemoryError: it would not.
+    """
+    n_bytes = need.kv_bytes + need.compute_bytes + _GRAPHS_BYTES
+    try:
+        mmap.mmap(-1, n_bytes).close()
+    except (OSError, ValueError) as error:
+        raise MemoryError(f"the system does not give {n_bytes} bytes") from error
 
 
 def too_large(head: GgufHead, placement: Placement, room: Room, *, shorter_helps: bool) -> ModelError:

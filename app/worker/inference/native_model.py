@@ -249,6 +249,10 @@ class NativeContext:
         )
         return array[: n_read.value] if done else []
 
+    def wait(self) -> None:
+        """Wait until what was asked of the devices is done."""
+        lib.llama_synchronize(self.pointer)
+
     def keep_first(self, position: int) -> bool:
         """Drop everything from a position on; False where this model's cache cannot.
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.protocol.engine import (
@@ -17,6 +17,7 @@ from app.protocol.engine import (
     TokenCounts,
 )
 from app.worker.inference.backend import AbortFlag
+from app.worker.inference.gpu_trust import GpuTrust
 from app.worker.inference.template import Renderer
 
 
@@ -43,6 +44,8 @@ class Surroundings:
         vocabulary_lock: held while tokens are counted, and while vocabularies are freed.
         on_progress: told 0 to 1 of the loading and, where something else is tried, what, in words.
         is_cancelled: asked often while loading.
+        gpu_trust: what is known of the graphics processors.
+        without_gpu: why they must not be used this time, in words; empty where they may be.
     """
 
     abort: AbortFlag
@@ -50,6 +53,8 @@ class Surroundings:
     vocabulary_lock: threading.Lock
     on_progress: Callable[[float, str], None]
     is_cancelled: Callable[[], bool]
+    gpu_trust: GpuTrust = field(default_factory=GpuTrust)
+    without_gpu: str = ""
 
 
 class TextModel(Protocol):
