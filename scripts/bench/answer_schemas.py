@@ -115,9 +115,11 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "properties": {"title": {"minLength": 1}, "pages": {"minimum": 1}},
         "required": ["title"],
     },
-    "names of every kind": _object(
-        **{"naïve": _TEXT, "with space": _WHOLE, 'q"uote': _YES_NO, "日本": _TEXT}
-    ),
+    "names of every kind": {
+        "type": "object",
+        "properties": {"naïve": _TEXT, "with space": _WHOLE, 'q"uote': _YES_NO, "日本": _TEXT},
+        "required": ["naïve", "with space", 'q"uote', "日本"],
+    },
     "an answer with sources": {
         "type": "object",
         "title": "Answer",

@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 
 from app.core.errors import AppError
 from scripts.bench.answer_schemas import SCHEMAS
@@ -110,7 +110,8 @@ def _print(checked: list[Checked], seconds: float) -> None:
     for one in checked:
         if one.problem:
             print(
-                f"  {one.schema} ({one.max_tokens}, {one.temperature}, {one.finish}): {one.problem}: {one.text!r}"
+                f"  {one.schema} ({one.max_tokens}, {one.temperature}, {one.finish}): "
+                f"{one.problem}: {one.text!r}"
             )
     print(f"{seconds:.1f} s")
 

@@ -1,5 +1,7 @@
 """Answers: reuse of evaluated prompts, limits, sampling, cancelling; with tiny random models."""
 
+from typing import Any
+
 import pytest
 
 from app.core.errors import ModelError
@@ -168,7 +170,12 @@ def test_short_cut_of_the_penalty_changes_no_result(
 
     short = draw()
     real = Sampler.add_penalties
-    monkeypatch.setattr(Sampler, "add_penalties", lambda self, *wanted: real(self, *wanted[:-1], 0))
+
+    def whole(self: Sampler, *wanted: Any) -> None:
+        n_vocab, window, repeat, frequency, presence, _ = wanted
+        real(self, n_vocab, window, repeat, frequency, presence, 0)
+
+    monkeypatch.setattr(Sampler, "add_penalties", whole)
     assert draw() == short
 
 

@@ -180,7 +180,7 @@ def test_full_disk_is_no_error_of_the_answer(
 ) -> None:
     answer = restarted()
     answer(LONG, conversation="a")
-    monkeypatch.setattr(snapshots.shutil, "disk_usage", lambda _path: SimpleNamespace(free=0))
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=0))
     assert answer("x" + LONG, conversation="b").completion_tokens
     assert files(folder) == []
     monkeypatch.undo()
