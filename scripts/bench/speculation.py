@@ -140,9 +140,9 @@ def described(pairs: Sequence[Pair]) -> str:
         ratio = statistics.median(pair.ratio for pair in group)
         lines.append(f"{case}: {ratio:.2f} times as fast (median of {len(group)})")
         lines += [
-            f"  {pair.plain:.1f} -> {pair.guessed:.1f} tokens/s over {pair.n_tokens} tokens; {pair.n_drafted} "
-            f"guesses, {pair.accepted:.0%} right; same for {pair.n_same} tokens"
-            + ("" if pair.gap is None else f", then {pair.gap:.3f} logits apart")
+            f"  {pair.plain:.1f} -> {pair.guessed:.1f} tokens/s over {pair.n_tokens} tokens; "
+            f"{pair.n_drafted} guesses, {pair.accepted:.0%} right; same for {pair.n_same} tokens"
+            + (f", then {pair.gap:.3f} logits apart" if pair.gap is not None else "")
             for pair in group
         ]
     return "\n".join(lines)
