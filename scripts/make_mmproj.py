@@ -133,7 +133,10 @@ def tensors(shape: Shape) -> dict[str, np.ndarray[Any, Any]]:
 def _projector(shape: Shape, weights: Any) -> dict[str, np.ndarray[Any, Any]]:
     n, out = shape.width, shape.text_width
     if shape.kind == "gemma3":
-        return {"mm.soft_emb_norm.weight": np.ones(n, np.float32), "mm.input_projection.weight": weights(n, out)}
+        return {
+            "mm.soft_emb_norm.weight": np.ones(n, np.float32),
+            "mm.input_projection.weight": weights(n, out),
+        }
     merged = n if shape.kind == "mlp" else 4 * n
     return {
         "mm.0.weight": weights(merged, merged),

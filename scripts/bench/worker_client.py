@@ -171,3 +171,11 @@ class LibraryWorker(WorkerClient):
     def __init__(self, data_dir: Path, stderr: int | None = None, arguments: Sequence[str] = ()) -> None:
         """Start it on a data folder and wait for its hello."""
         super().__init__("library", ["--data-dir", str(data_dir), *arguments], stderr)
+
+
+class InferenceWorker(WorkerClient):
+    """A running inference worker."""
+
+    def __init__(self, stderr: int | None = subprocess.DEVNULL) -> None:
+        """Start it."""
+        super().__init__("inference", (), stderr)

@@ -23,6 +23,7 @@ from app.worker.inference.vocabulary import Vocabulary
 _CLOSERS = ("}", "]", ",", ":", '"', *"0123456789", "[", "{")
 """What brings a JSON text to its end soonest where it is allowed, outside of a string, in order."""
 
+_CLOSING_LEAST, _CLOSING_LEVEL = 32, 16
 _NEVER = float("-inf")
 
 
@@ -31,11 +32,12 @@ class JsonPlace:
 
     Attributes:
         in_string: it does.
+        depth: objects and lists that are open.
     """
 
     def __init__(self) -> None:
         """Begin before the text."""
-        self.in_string = False
+        self.in_string, self.depth = False, 0
         self._escaped = False
 
     def add(self, piece: bytes) -> None:
@@ -47,6 +49,8 @@ class JsonPlace:
                 self._escaped = self.in_string
             elif byte == ord('"'):
                 self.in_string = not self.in_string
+            elif not self.in_string:
+                self.depth += (byte in b"{[") - (byte in b"}]")
 
 
 class Grammar:
@@ -135,6 +139,11 @@ class GuidedSampler:
             return None
         allowed = candidates.table["logit"] > _NEVER
         return wanted[int(allowed.argmax())]
+
+    @property
+    def tokens_to_end(self) -> int:
+        """About how many tokens bringing the answer to its end takes: what is open still lacks parts."""
+        return _CLOSING_LEAST + _CLOSING_LEVEL * self._place.depth
 
     def close(self) -> None:
         """Free the parts."""

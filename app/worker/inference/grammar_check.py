@@ -53,11 +53,13 @@ class GrammarCheck:
             env=worker_environment(),
         ) as process:
             try:
+                to_send: bytes | None = data
                 for _ in range(int(_PATIENCE_S / _LOOK_S)):
                     try:
-                        process.communicate(data, timeout=_LOOK_S)
+                        process.communicate(to_send, timeout=_LOOK_S)
                         return process.returncode
                     except subprocess.TimeoutExpired:
+                        to_send = None  # it goes on with the first
                         if abort.is_set():
                             raise Cancelled from None
                 return None

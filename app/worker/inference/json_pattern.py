@@ -8,7 +8,7 @@ Source: ECMA-262, patterns; `grammars/README.md` in llama.cpp.
 
 import re
 
-from app.worker.inference.json_rules import literal
+from app.worker.inference.json_rules import PLAIN, literal
 
 MAX_PATTERN_CHARS = 500
 _MAX_TIMES = 200
@@ -75,7 +75,7 @@ class _Reader:
         if letter == "[":
             return self._class()
         if letter == ".":
-            return r'[^"\\\x7F\x00-\x1F]'
+            return f"[{PLAIN}]"
         if letter == "\\":
             return self._escaped()
         if letter in "^$*+?{}])" or letter in _NOT_PLAIN:

@@ -8,10 +8,13 @@ import json
 MAX_DIGITS = 15
 """Of whole numbers without a limit: beyond, numbers are not exact any more in many programs."""
 
+PLAIN = r" !#-\[\]-~\u00A0-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF"
+"""What stands as itself in a JSON string, as the inside of a class; no bytes that are no characters."""
+
 CONSTANT_RULES = {
     "ws": r'" "? | "\n" [ \t]{0,20}',
-    "char": r'[^"\\\x7F\x00-\x1F] | "\\" ["\\/bfnrt] | "\\u" [0-9a-fA-F]{4}',
-    "sign": r'[^"\\\x7F\x00-\x1F] | "\\" ["\\/bfnrt]',
+    "char": rf'[{PLAIN}] | "\\" ["\\/bfnrt] | "\\u" [0-9a-fA-F]{{4}}',
+    "sign": rf'[{PLAIN}] | "\\" ["\\/bfnrt]',
     "string": r'"\"" char* "\""',
     "integer": r'"-"? ("0" | [1-9] [0-9]{0,14})',
     "number": r'integer ("." [0-9]{1,15})? ([eE] [-+]? [0-9]{1,2})?',

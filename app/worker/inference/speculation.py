@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 _NGRAM = 3
 _LEARNING = 0.15
+_SLOW_LEARNING = 0.06  # the first guess of a row is right or wrong by chance
 _WORTH_IT = 1.05  # of the plain speed: a gain that the measuring would not lose in its noise
 _FIRST_GUESS_RIGHT, _NEXT_GUESS_RIGHT = 0.3, 0.8  # of prompt lookup, before anything was seen
 _FIRST_SLOPE = 0.3
@@ -68,7 +69,7 @@ class HitRate:
         if in_row:
             self.following = _learned(self.following, float(right))
         else:
-            self.first = _learned(self.first, float(right))
+            self.first = _learned(self.first, float(right), _SLOW_LEARNING)
 
 
 class PromptLookup:
@@ -110,10 +111,11 @@ class PromptLookup:
     def guess(self, cost: BatchCost, n_max: int) -> Sequence[int]:
         """Give the next tokens, as many as are worth a try; none where there is nothing to go by."""
         if self._at is None:
-            return ()
+            return []
         first = self.rate.following if self._in_row else self.rate.first
         n = cost.best_size(first, self.rate.following, n_max)
-        return self._tokens[self._at : self._at + n] if n else ()
+        period = len(self._tokens) - self._at  # behind the end the guesses themselves go on
+        return [self._tokens[self._at + i % period] for i in range(n)]
 
 
 @dataclass
@@ -150,5 +152,5 @@ class DraftPace:
             self.guess_cost = _learned(self.guess_cost, seconds / n_guessed / cost.one_s)
 
 
-def _learned(before: float, seen: float) -> float:
-    return before + _LEARNING * (seen - before)
+def _learned(before: float, seen: float, share: float = _LEARNING) -> float:
+    return before + share * (seen - before)

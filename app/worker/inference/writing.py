@@ -17,7 +17,6 @@ CLOSING_TOKENS = 256
 
 _CLOSING_SHARE = 8  # of the limit, at most 32 tokens: from where on such an answer is brought to its end
 _CLOSING_MAX = 32
-_CONTEXT_RESERVE = 96
 _MIN_FREED = 16
 
 Piece = tuple[bytes, bytes] | None
@@ -77,13 +76,15 @@ class Writer:
         guided = self.guided
         if guided is None:
             return n_taken < limit
-        if self._n_left <= min(_CLOSING_MAX, limit // _CLOSING_SHARE) or self._context_ends():
+        needed = guided.tokens_to_end
+        soon = self._n_left <= min(_CLOSING_MAX, limit // _CLOSING_SHARE)
+        if soon or self._n_left + CLOSING_TOKENS <= needed or self._context_ends(needed):
             guided.closing = True
         return n_taken < limit + CLOSING_TOKENS
 
-    def _context_ends(self) -> bool:
+    def _context_ends(self, n_needed: int) -> bool:
         n_left = self.loaded.context.n_tokens_max - len(self.loaded.cache.tokens)
-        return n_left < _CONTEXT_RESERVE and not self._may_shift()
+        return n_left < 2 * n_needed and not self._may_shift()
 
     def _may_shift(self) -> bool:
         reader = self.loaded.reader

@@ -16,6 +16,7 @@ from app.protocol.envelope import Message, decode_line
 from app.protocol.system import CancelRequest, Hello
 from app.worker.inference.backend import AbortFlag, start_backend
 from app.worker.inference.template import Renderer
+from tests.worker.inference.answering import Opener
 from tests.worker.inference.gguf_writer import TinyModel
 
 
@@ -37,6 +38,14 @@ def renderer() -> Iterator[Renderer]:
 def abort() -> AbortFlag:
     """A flag that is not set."""
     return AbortFlag()
+
+
+@pytest.fixture
+def start(tmp_path: Path, abort: AbortFlag, renderer: Renderer) -> Iterator[Opener]:
+    """Opens tiny models in this process."""
+    opener = Opener(tmp_path, abort, renderer)
+    yield opener
+    opener.close()
 
 
 @pytest.fixture

@@ -1,73 +1,21 @@
 """Answers: reuse of evaluated prompts, limits, sampling, cancelling; with tiny random models."""
 
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.core.errors import ModelError
-from app.protocol.engine import Generate, Generation, LoadModel, PromptMessage, PromptProgress
-from app.worker.inference.backend import AbortFlag
-from app.worker.inference.engine import LoadedModel, load_model
-from app.worker.inference.llama_text_model import LlamaTextModel, complete
+from app.protocol.engine import Generation, PromptProgress
 from app.worker.inference.sampler import Sampler
-from app.worker.inference.template import Renderer
-from app.worker.inference.text_model import Sink, Surroundings
 from app.worker.runtime import Cancelled
+from tests.worker.inference.answering import Answerer, Opener
 from tests.worker.inference.gguf_writer import TinyModel
 
 pytestmark = pytest.mark.usefixtures("backend")
 
 
-@dataclass
-class Answerer:
-    """A loaded model and what its generations reported."""
-
-    model: LlamaTextModel
-    loaded: LoadedModel
-    abort: AbortFlag
-    progress: list[PromptProgress] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    on_progress: Callable[[PromptProgress], None] = lambda _body: None
-
-    def __call__(self, *contents: str, **options: object) -> Generation:
-        """Answer; contents alternate between user and assistant."""
-        self.progress.clear()
-        self.texts.clear()
-        turns = tuple(
-            PromptMessage(role="assistant" if i % 2 else "user", content=content)
-            for i, content in enumerate(contents)
-        )
-        request = Generate(messages=turns, **{"max_tokens": 16, **options})  # type: ignore[arg-type]
-        self.abort.clear()
-        return self.model.generate(request, b"", self.abort, Sink(self._note, self.texts.append))
-
-    def _note(self, body: PromptProgress) -> None:
-        self.progress.append(body)
-        self.on_progress(body)
-
-
-@pytest.fixture
-def start(tmp_path: Path, abort: AbortFlag, renderer: Renderer) -> Iterator[Callable[[TinyModel], Answerer]]:
-    opened: list[LlamaTextModel] = []
-
-    def build(model: TinyModel, **options: object) -> Answerer:
-        path = model.write(tmp_path / f"{len(opened)}.gguf")
-        around = Surroundings(abort, renderer, threading.Lock(), lambda _done, _note: None, lambda: False)
-        request = LoadModel(path=str(path), n_threads=1, **options)  # type: ignore[arg-type]
-        loaded = load_model(request, around)
-        opened.append(complete(loaded, around))
-        return Answerer(opened[-1], loaded, abort)
-
-    yield build
-    for model in opened:
-        model.close()
-
-
 @pytest.fixture(params=["llama", "mamba", "spm"])
-def answer(request: pytest.FixtureRequest, start: Callable[[TinyModel], Answerer]) -> Answerer:
+def answer(request: pytest.FixtureRequest, start: Opener) -> Answerer:
     kinds = {
         "llama": TinyModel(),
         "mamba": TinyModel(architecture="mamba"),
@@ -77,7 +25,7 @@ def answer(request: pytest.FixtureRequest, start: Callable[[TinyModel], Answerer
 
 
 @pytest.fixture
-def llama(start: Callable[[TinyModel], Answerer]) -> Answerer:
+def llama(start: Opener) -> Answerer:
     return start(TinyModel())
 
 
@@ -124,7 +72,7 @@ def test_follow_up_reuses_prompt_and_answer(answer: Answerer) -> None:
     assert answer("hello", first.text, "and more").prompt_tokens == follow_up.prompt_tokens
 
 
-def test_cache_that_cannot_be_cut_is_evaluated_again(start: Callable[[TinyModel], Answerer]) -> None:
+def test_cache_that_cannot_be_cut_is_evaluated_again(start: Opener) -> None:
     mamba = start(TinyModel(architecture="mamba"))
     first = mamba("hello")
     again = mamba("hello")
@@ -201,7 +149,7 @@ def test_steps_of_the_sampler(llama: Answerer) -> None:
     assert llama("x", temperature=1.0, top_k=0, top_p=1.0, min_p=1.0, seed=1).text == greedy
 
 
-def test_repeat_penalty_changes_what_repeats(start: Callable[[TinyModel], Answerer]) -> None:
+def test_repeat_penalty_changes_what_repeats(start: Opener) -> None:
     for seed in range(1, 30):
         answer = start(TinyModel(seed=seed))
         plain = answer("x", max_tokens=60)
@@ -222,7 +170,12 @@ def test_short_cut_of_the_penalty_changes_no_result(
 
     short = draw()
     real = Sampler.add_penalties
-    monkeypatch.setattr(Sampler, "add_penalties", lambda self, *wanted: real(self, *wanted[:-1], 0))
+
+    def whole(self: Sampler, *wanted: Any) -> None:
+        n_vocab, window, repeat, frequency, presence, _ = wanted
+        real(self, n_vocab, window, repeat, frequency, presence, 0)
+
+    monkeypatch.setattr(Sampler, "add_penalties", whole)
     assert draw() == short
 
 
