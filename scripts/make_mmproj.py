@@ -7,8 +7,8 @@ shape says, different images give different answers. Used by tests and for tryin
 
     python3 scripts/make_mmproj.py resources/models/chat/MODEL.gguf /tmp/mmproj.gguf --kind mlp
 
-Kinds: ``mlp`` (LLaVA's: a square image of fixed size), ``gemma3`` (a model evaluates such an image as a whole)
-and ``qwen2vl_merger`` (images of any size; the model gives places in two dimensions).
+Kinds: ``mlp`` (LLaVA's: a square image of fixed size), ``gemma3`` (a model evaluates such an image as a
+whole) and ``qwen2vl_merger`` (images of any size; the model gives places in two dimensions).
 
 Source: the tensor and key names of llama.cpp's ``tools/mtmd/clip-impl.h``.
 """
@@ -133,7 +133,10 @@ def tensors(shape: Shape) -> dict[str, np.ndarray[Any, Any]]:
 def _projector(shape: Shape, weights: Any) -> dict[str, np.ndarray[Any, Any]]:
     n, out = shape.width, shape.text_width
     if shape.kind == "gemma3":
-        return {"mm.soft_emb_norm.weight": np.ones(n, np.float32), "mm.input_projection.weight": weights(n, out)}
+        return {
+            "mm.soft_emb_norm.weight": np.ones(n, np.float32),
+            "mm.input_projection.weight": weights(n, out),
+        }
     merged = n if shape.kind == "mlp" else 4 * n
     return {
         "mm.0.weight": weights(merged, merged),
