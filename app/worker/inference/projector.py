@@ -22,7 +22,7 @@ FAILED = -1
 _SEQUENCE = 0
 _TEXT, _IMAGE = 0, 1
 # The engine asks the flag after this many nodes of the encoder's graph; each time it waits for its threads.
-_NODES_BETWEEN_LOOKS = 16
+_NODES_BETWEEN_LOOKS = 4
 
 
 @dataclass(frozen=True)

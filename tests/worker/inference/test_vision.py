@@ -15,6 +15,7 @@ from app.protocol.engine import (
     Generation,
     ImagePixels,
     LoadModel,
+    MeasureSpeed,
     PromptMessage,
     PromptProgress,
 )
@@ -206,6 +207,13 @@ def test_a_cancel_while_the_image_is_encoded_stops_the_encoder(
         seer(("What is it?", (0,)), images=(image_of(1),))
     assert len(looks) == 1
     assert all(token >= 0 for token in seer.loaded.cache.tokens)
+
+
+def test_a_measurement_forgets_the_images_too(opened: Opener) -> None:
+    seer = opened("qwen2vl_merger")
+    first = seer(("What is it?", (0,)), images=(image_of(1),))
+    assert seer.model.measure(MeasureSpeed(n_prompt=20, n_generate=4), seer.abort).n_prompt == 20
+    assert seer(("What is it?", (0,)), images=(image_of(1),)).text == first.text
 
 
 def test_marks_in_a_text_mean_nothing(opened: Opener) -> None:
