@@ -7,8 +7,8 @@ shape says, different images give different answers. Used by tests and for tryin
 
     python3 scripts/make_mmproj.py resources/models/chat/MODEL.gguf /tmp/mmproj.gguf --kind mlp
 
-Kinds: ``mlp`` (LLaVA's: a square image of fixed size), ``gemma3`` (a model evaluates such an image as a whole)
-and ``qwen2vl_merger`` (images of any size; the model gives places in two dimensions).
+Kinds: ``mlp`` (LLaVA's: a square image of fixed size), ``gemma3`` (a model evaluates such an image as a
+whole) and ``qwen2vl_merger`` (images of any size; the model gives places in two dimensions).
 
 Source: the tensor and key names of llama.cpp's ``tools/mtmd/clip-impl.h``.
 """

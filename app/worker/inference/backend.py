@@ -63,13 +63,22 @@ def _on_log(level: int, text: bytes, _user_data: Any) -> None:
     log.log(severity, "llama.cpp: %s", line)
 
 
-# The library keeps the bare pointer: the callback must live as long as the process.
-log_callback = lib.llama_log_callback(_on_log)
+def _on_reader_log(level: int, text: bytes, user_data: Any) -> None:
+    """Pass the image reader's errors to the log; its warnings are hints about its command line's options."""
+    if _LOG_LEVELS.get(level) == logging.WARNING:
+        log.info("llama.cpp: %s", text.decode("utf-8", "replace").strip())
+    else:
+        _on_log(level, text, user_data)
+
+
+# The library keeps the bare pointers: the callbacks must live as long as the process.
+_log_callback = lib.llama_log_callback(_on_log)
+reader_log_callback = lib.llama_log_callback(_on_reader_log)
 
 
 def start_backend() -> None:
     """Prepare llama.cpp and send its log to ours; once a process, before anything else here."""
-    lib.llama_log_set(log_callback, ctypes.c_void_p(0))
+    lib.llama_log_set(_log_callback, ctypes.c_void_p(0))
     load_plugins()
     lib.llama_backend_init()
 

@@ -95,6 +95,8 @@ class LlamaTextModel:
     def _empty(self) -> None:
         self._loaded.context.clear()
         self._loaded.cache.clear()
+        if self._loaded.reader is not None:
+            self._loaded.reader.keep_first(0)
 
     def _decode(self, tokens: list[int], abort: AbortFlag) -> None:
         code = self._loaded.context.decode(tokens)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.worker.inference.backend import AbortFlag, log_callback
+from app.worker.inference.backend import AbortFlag, reader_log_callback
 from app.worker.inference.native import lib
 from app.worker.inference.native_model import ABORTED, DECODED, NativeContext, NativeModel
 
@@ -22,7 +22,7 @@ FAILED = -1
 _SEQUENCE = 0
 _TEXT, _IMAGE = 0, 1
 # The engine asks the flag after this many nodes of the encoder's graph; each time it waits for its threads.
-_NODES_BETWEEN_LOOKS = 16
+_NODES_BETWEEN_LOOKS = 4
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Projector:
             OSError: the engine refused the file or was told to stop; `take_errors` says why.
         """
         self._mtmd = _library()
-        self._mtmd.mtmd_helper_log_set(log_callback, ctypes.c_void_p(0))
+        self._mtmd.mtmd_helper_log_set(reader_log_callback, ctypes.c_void_p(0))
         self._abort = abort
         self._n_asked = 0
         # The engine keeps bare pointers: both must live as long as the projector.

@@ -1,7 +1,7 @@
 """Images in prompts: where they stand, which of their work is reused, and their evaluation.
 
-A mark stands in the rendered prompt where an image does; it names the image by its file's sha256. In the
-list of tokens an image is a run of negative numbers made from the same sha256: no vocabulary has them, they
+A mark stands in the rendered prompt where an image does; it names the image by its file's sha256 and size.
+In the list of tokens an image is a run of negative numbers made from the same: no vocabulary has them, they
 are the same wherever the same image of the same size stands, and so the prompt cache
 (`prompt_cache.PromptCache`), which compares numbers and text alone, reuses an image's evaluation exactly
 where the same image stands at the same place. The first number of a run is odd, the others are even: a run
@@ -30,7 +30,7 @@ from app.worker.runtime import Cancelled
 
 log = logging.getLogger(__name__)
 
-_MARK = re.compile(r"<__image_([0-9a-f]{64})__>")
+_MARK = re.compile(r"<__image_[0-9a-f]{64}_\d{1,6}x\d{1,6}__>")
 _MARK_BEGINS = "<__image_"
 _BREAK = "\u2060"  # word joiner: no width, no break
 _ID_BITS = 29
@@ -198,7 +198,7 @@ class PromptImages:
             )
         self._reader, self._words, self._images = reader, words, tuple(images)
         self._pixels = _cut(images, payload) if payload is not None else None
-        self._numbers = {image.sha256: number for number, image in enumerate(images)}
+        self._numbers = {_mark(image): number for number, image in enumerate(images)}
         self._starts: dict[int, tuple[int, int, Part]] = {}
         self._chunks: dict[int, Chunks] = {}
 
@@ -220,7 +220,7 @@ class PromptImages:
         )
         if any(not 0 <= number < len(self._images) for number in message.images):
             raise UsageError("image.bad", "The question names an image that did not come with it.")
-        marks = "".join(f"{_MARK_BEGINS}{self._images[n].sha256}__>" for n in message.images)
+        marks = "".join(_mark(self._images[n]) for n in message.images)
         return PromptMessage(role=message.role, content=marks + content)
 
     # ------------------------------------------------------------------ tokens
@@ -237,7 +237,7 @@ class PromptImages:
         tokens: list[int] = []
         tokenize, at = first, 0
         for match in _MARK.finditer(text):
-            number = self._numbers.get(match[1])
+            number = self._numbers.get(match[0])
             if number is None:
                 continue
             tokens += tokenize(text[at : match.start()])
@@ -288,6 +288,10 @@ class PromptImages:
         if code == DECODED:
             reader.add(at, part)
         return code, part.n_tokens
+
+
+def _mark(image: ImagePixels) -> str:
+    return f"{_MARK_BEGINS}{image.sha256}_{image.width}x{image.height}__>"
 
 
 def image_tokens(image: ImagePixels, part: int, n_tokens: int) -> list[int]:

@@ -35,9 +35,11 @@ def renderer() -> Iterator[Renderer]:
 
 
 @pytest.fixture
-def abort() -> AbortFlag:
-    """A flag that is not set."""
-    return AbortFlag()
+def abort() -> Iterator[AbortFlag]:
+    """A flag that is not set; cleared at the end, because any set one silences the engine's words."""
+    flag = AbortFlag()
+    yield flag
+    flag.clear()
 
 
 @pytest.fixture

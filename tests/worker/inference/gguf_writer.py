@@ -74,7 +74,8 @@ class TinyModel:
     Attributes:
         tokenizer: `bpe` (bytes and a few merges) or `spm` (SentencePiece with byte tokens).
         template: chat template; None writes none.
-        architecture: `llama` (attention) or `mamba` (recurrent: its cache cannot be cut).
+        architecture: `llama` (attention), `qwen2vl` (the same with images in two dimensions) or `mamba`
+            (recurrent: its cache cannot be cut).
     """
 
     architecture: str = "llama"
@@ -120,16 +121,18 @@ class TinyModel:
         return len(tokens)
 
     def _add_llama(self, file: GgufFile, source: random.Random, n_vocab: int) -> None:
-        n, inner = self.width, 2 * self.width
-        file.add("llama.context_length", U32, self.context_length)
-        file.add("llama.embedding_length", U32, n)
-        file.add("llama.block_count", U32, self.n_layers)
-        file.add("llama.feed_forward_length", U32, inner)
-        file.add("llama.attention.head_count", U32, 2)
-        file.add("llama.attention.head_count_kv", U32, 1)
-        file.add("llama.rope.dimension_count", U32, n // 2)
-        file.add("llama.attention.layer_norm_rms_epsilon", F32, 1e-5)
-        file.add("llama.vocab_size", U32, n_vocab)
+        n, inner, family = self.width, 2 * self.width, self.architecture
+        file.add(f"{family}.context_length", U32, self.context_length)
+        file.add(f"{family}.embedding_length", U32, n)
+        file.add(f"{family}.block_count", U32, self.n_layers)
+        file.add(f"{family}.feed_forward_length", U32, inner)
+        file.add(f"{family}.attention.head_count", U32, 2)
+        file.add(f"{family}.attention.head_count_kv", U32, 1)
+        file.add(f"{family}.rope.dimension_count", U32, n // 2)
+        file.add(f"{family}.attention.layer_norm_rms_epsilon", F32, 1e-5)
+        file.add(f"{family}.vocab_size", U32, n_vocab)
+        if family == "qwen2vl":
+            file.add_items(f"{family}.rope.dimension_sections", I32, [2, 3, 3, 0])
         _weights(file, source, "token_embd.weight", (n, n_vocab), 1.0)
         _ones(file, "output_norm.weight", n)
         _weights(file, source, "output.weight", (n, n_vocab), 1.0)

@@ -16,6 +16,7 @@ from app.protocol.engine import (
     EngineProgress,
     Generate,
     Generation,
+    ImagePixels,
     LoadModel,
     PromptMessage,
     PromptProgress,
@@ -23,6 +24,7 @@ from app.protocol.engine import (
     UnloadModel,
 )
 from app.protocol.system import Ping
+from scripts.make_mmproj import Shape, write
 from tests.worker.inference.conftest import RunningWorker, running_worker
 from tests.worker.inference.gguf_corpus import mutations
 from tests.worker.inference.gguf_writer import TinyModel
@@ -260,3 +262,21 @@ async def _tried(worker: RunningWorker, path: Path) -> str:
     except ConnectionLost:
         return "died"
     return "answered"
+
+
+async def test_pixels_come_behind_the_request(worker: RunningWorker, tmp_path: Path) -> None:
+    model = TinyModel(context_length=512)
+    path = model.write(tmp_path / "tiny.gguf")
+    projector = write(Shape("mlp", model.width), tmp_path / "mmproj.gguf")
+    info = await worker.channel.call(LoadModel(path=str(path), projector=str(projector)))
+    assert info.reads_images
+    sizes = (ImagePixels(width=20, height=10, sha256="a" * 64),)
+    messages = (PromptMessage(role="user", content="what?", images=(0,)),)
+    counted = await worker.channel.call(CountTokens(messages=messages, images=sizes))
+    request = Generate(messages=messages, images=sizes, max_tokens=4)
+    result, _ = await worker.channel.call_with_payload(request, bytes(range(200)) * 3)
+    assert counted.counts == (result.prompt_tokens,)
+    assert result.prompt_tokens > 64
+    with pytest.raises(RequestError) as caught:
+        await worker.channel.call_with_payload(request, bytes(599))
+    assert caught.value.body.code == "image.bad"
