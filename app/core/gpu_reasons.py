@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from app.protocol.hardware import Adapter, Engine, Gpu
+from app.protocol.hardware import Adapter, Engine, Gpu, Requirement
 
 MIN_MEMORY_BYTES = 512 * 1024 * 1024
 """Less holds no layer of a model together with the buffers that computing needs."""
@@ -19,10 +19,9 @@ PROCESSOR_PARTS = frozenset({"CPU", "BLAS", "Accelerate", "AMX", "KleidiAI"})
 SWITCHED_OFF = "It is switched off: the settings put no layers on the GPU. Set the layers to automatic."
 """The reason where the settings are it."""
 
-# Where no maker is named, the cards of servers and virtual machines that only show a picture.
-DISPLAY_ONLY = frozenset(
-    {"Red Hat", "VMware", "VirtualBox", "Microsoft", "ASPEED", "Matrox", "Cirrus", "Bochs"}
-)
+# Makers of cards that only show a picture: those of virtual machines, and those of servers.
+_VIRTUAL = frozenset({"Red Hat", "VMware", "VirtualBox", "Microsoft", "Bochs", "Amazon"})
+_SERVERS = frozenset({"ASPEED", "Matrox", "Cirrus"})
 
 _SOFTWARE = re.compile(r"llvmpipe|lavapipe|swiftshader|software|basic render", re.IGNORECASE)
 _MAKERS = {
@@ -196,10 +195,6 @@ def _too_small(case: _Case) -> bool:
     return memory is not None and memory < MIN_MEMORY_BYTES
 
 
-def _is_display_only(case: _Case) -> bool:
-    return case.card.vendor in DISPLAY_ONLY
-
-
 # The first that holds is the reason: what the user or the build decided, then from the card upwards to the
 # engine.
 _TABLE: tuple[tuple[str, Callable[[_Case], bool], Callable[[_Case], str]], ...] = (
@@ -214,8 +209,16 @@ _TABLE: tuple[tuple[str, Callable[[_Case], bool], Callable[[_Case], str]], ...] 
         lambda case: f"The engine could not be loaded ({case.parts.problem}). Install the program again.",
     ),
     (
+        "virtual",
+        lambda case: case.card.vendor in _VIRTUAL,
+        lambda case: (
+            "It is the screen of a virtual machine; models cannot be computed on it. The virtual machine can "
+            "be given a card of the computer that it runs on."
+        ),
+    ),
+    (
         "display_only",
-        _is_display_only,
+        lambda case: case.card.vendor in _SERVERS,
         lambda case: "It only shows a picture; models cannot be computed on it.",
     ),
     (
@@ -391,11 +394,21 @@ def summary(
     found: Iterable[Adapter],
     gpus: Sequence[Gpu],
     engine: Engine,
+    requirements: Sequence[Requirement] = (),
     *,
     container: bool = False,
     switched_off: bool = False,
 ) -> str:
-    """Say on one line or a few why no graphics processor is used; empty where one is."""
+    """Say on a line, or one for each card, why no graphics processor is used; empty where one is.
+
+    Args:
+        found: the cards with their reasons.
+        gpus: devices that the engine found.
+        engine: as it was asked.
+        requirements: of computing on a graphics card.
+        container: the program runs inside one.
+        switched_off: by the settings.
+    """
     known = list(found)
     if any(adapter.usable for adapter in known) or (_real(gpus) and not switched_off):
         return ""
@@ -403,14 +416,16 @@ def summary(
         return f"The engine could not be loaded ({engine.problem}). Install the program again."
     if known:
         return "\n".join(f"{adapter.name}: {adapter.reason}" for adapter in known)
-    return " ".join(filter(None, _without_cards(gpus, engine, container)))
+    return " ".join(_without_cards(gpus, engine, requirements, container))
 
 
 def _real(gpus: Sequence[Gpu]) -> bool:
     return any(not is_software(gpu.description) for gpu in gpus)
 
 
-def _without_cards(gpus: Sequence[Gpu], engine: Engine, container: bool) -> list[str]:
+def _without_cards(
+    gpus: Sequence[Gpu], engine: Engine, requirements: Sequence[Requirement], container: bool
+) -> list[str]:
     words = ["The operating system lists no graphics card."]
     if container:
         words.append("This is a container, which sees only what it was given.")
@@ -419,10 +434,9 @@ def _without_cards(gpus: Sequence[Gpu], engine: Engine, container: bool) -> list
             f"The engine found “{gpus[0].description}”, which is the processor playing a graphics card: "
             "slower than computing on it directly."
         )
-    if engine.backends and set(engine.backends) <= PROCESSOR_PARTS:
-        words.append(
-            "The engine's part for graphics cards was not loaded."
-            if engine.cpu_variant
-            else "This build computes on the processor only; the installers' build can use both."
-        )
-    return words
+    if not engine.backends or not set(engine.backends) <= PROCESSOR_PARTS:
+        return words
+    if not engine.cpu_variant:
+        return [*words, "This build computes on the processor only; the installers' build can use both."]
+    missing = [f"{each.name}: {each.detail}." for each in requirements if not each.found]
+    return [*words, "The engine's part for graphics cards was not loaded.", *missing]

@@ -83,7 +83,12 @@ class HardwareService:
             off = self._gpu_off()
             cards = tuple(_switched_off(report.adapters)) if off else report.adapters
             note = gpu_reasons.summary(
-                cards, report.gpus, report.engine, container=report.container, switched_off=off
+                cards,
+                report.gpus,
+                report.engine,
+                report.requirements,
+                container=report.container,
+                switched_off=off,
             )
         usage = await asyncio.to_thread(shutil.disk_usage, self._paths.root)
         return Hardware(

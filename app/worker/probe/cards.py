@@ -26,6 +26,7 @@ _VENDORS = {
     "15ad": "VMware",
     "80ee": "VirtualBox",
     "1414": "Microsoft",
+    "1d0f": "Amazon",
     "1a03": "ASPEED",
     "102b": "Matrox",
     "1013": "Cirrus",

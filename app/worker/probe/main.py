@@ -65,8 +65,9 @@ def with_engine(first: ProbeReport, cards: list[Card]) -> ProbeReport:
     """Ask the engine for its devices, look for what it needs, and tell for each card why it is not used."""
     gpus, engine, directory = _engine()
     vendors = [card.vendor for card in cards]
-    needed, parts = requirements(engine, directory, vendors)
-    found = gpu_reasons.adapters(cards, gpus, machine(), parts)
+    here = machine()
+    needed, parts = requirements(engine, directory, vendors, here.distribution)
+    found = gpu_reasons.adapters(cards, gpus, here, parts)
     return replace(
         first,
         gpus=_with_drivers(gpus, cards),

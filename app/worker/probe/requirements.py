@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.gpu_reasons import PROCESSOR_PARTS, GpuParts
+from app.core.gpu_reasons import PROCESSOR_PARTS, GpuParts, package_words
 from app.protocol.hardware import Engine, Requirement
 
 VULKAN_LOADERS = {"linux": "libvulkan.so.1", "win32": "vulkan-1.dll", "darwin": "libvulkan.1.dylib"}
@@ -166,7 +166,11 @@ def engine_parts(
 
 
 def requirements(
-    engine: Engine, directory: Path, vendors: Sequence[str], system: str = sys.platform
+    engine: Engine,
+    directory: Path,
+    vendors: Sequence[str],
+    distribution: str = "",
+    system: str = sys.platform,
 ) -> tuple[tuple[Requirement, ...], GpuParts]:
     """Look for everything; give it in the order in which it is needed, and what the reasons are made from.
 
@@ -174,6 +178,7 @@ def requirements(
         engine: as it was asked, or with its problem.
         directory: of its libraries.
         vendors: of the graphics cards.
+        distribution: of Linux, whose package's name is told.
         system: as in `sys.platform`.
     """
     found_plugins = plugins(directory)
@@ -187,7 +192,7 @@ def requirements(
         Requirement(
             name=f"Vulkan loader ({loader_name})",
             found=loader.found,
-            detail=loader.detail,
+            detail=_loader_detail(loader, distribution, system),
             needed_for="Vulkan",
         ),
         Requirement(
@@ -210,6 +215,14 @@ def requirements(
         )
         found.append(_part("CUDA", parts, found_plugins))
     return tuple(found), parts
+
+
+def _loader_detail(loader: Loading, distribution: str, system: str) -> str:
+    if loader.found:
+        return ""
+    if system == "win32":
+        return "missing; a graphics driver brings it along"
+    return f"missing; install {package_words('loader', distribution)}"
 
 
 def _part(name: str, parts: GpuParts, found_plugins: Mapping[str, Path]) -> Requirement:

@@ -18,7 +18,7 @@ from app.core.gpu_reasons import (
     summary,
     vendor_of,
 )
-from app.protocol.hardware import Engine, Gpu
+from app.protocol.hardware import Engine, Gpu, Requirement
 
 GIB = 2**30
 NVIDIA = Card(
@@ -55,6 +55,7 @@ CASES = [
     (NVIDIA, DEBIAN, replace(VULKAN, switched_off=True), "switched_off", "Set the layers to automatic"),
     (NVIDIA, DEBIAN, replace(BROKEN, problem="OSError: x"), "engine", "could not be loaded (OSError: x)"),
     (NVIDIA, DEBIAN, GpuParts(), "build", "the installers' build can use both"),
+    (replace(NVIDIA, vendor="Red Hat"), DEBIAN, VULKAN, "virtual", "the screen of a virtual machine"),
     (replace(NVIDIA, vendor="ASPEED"), DEBIAN, VULKAN, "display_only", "only shows a picture"),
     (replace(NVIDIA, driver="vfio-pci"), DEBIAN, VULKAN, "reserved", "virtual machines (driver vfio-pci)"),
     (replace(NVIDIA, driver=""), DEBIAN, VULKAN, "no_driver", "Install the package nvidia-driver."),
@@ -267,6 +268,15 @@ def test_the_summary_without_cards(
     gpus: tuple[Gpu, ...], engine: Engine, container: bool, words: str
 ) -> None:
     assert words in summary([], gpus, engine, container=container)
+
+
+def test_the_summary_names_what_is_missing() -> None:
+    needed = (
+        Requirement(name="Vulkan loader (libvulkan.so.1)", found=False, detail="missing; install it"),
+        Requirement(name="Vulkan driver", found=True, detail="lvp"),
+    )
+    note = summary([], (), Engine(backends=("CPU",), cpu_variant="zen4"), needed)
+    assert note.endswith("was not loaded. Vulkan loader (libvulkan.so.1): missing; install it.")
 
 
 def test_a_device_without_a_listed_card_is_enough() -> None:

@@ -76,7 +76,7 @@ def test_a_real_plugin_whose_library_is_missing(tmp_path: Path) -> None:
     needed.unlink()
     parts = engine_parts(Engine(backends=("CPU",)), plugins(tmp_path), True, ())
     assert parts == GpuParts(built=("Vulkan",), missing=("libneeded.so.1",))
-    found, _ = requirements(Engine(backends=("CPU",)), tmp_path, [], "linux")
+    found, _ = requirements(Engine(backends=("CPU",)), tmp_path, [], system="linux")
     assert found[2].detail == "it needs libneeded.so.1, which is missing" and not found[2].found
 
 
@@ -147,7 +147,7 @@ def fake_loads(monkeypatch: pytest.MonkeyPatch, missing: dict[str, str]) -> None
 def test_requirements_of_linux_with_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_loads(monkeypatch, {})
     (tmp_path / "libggml-vulkan.so").touch()
-    found, parts = requirements(Engine(backends=("Vulkan", "CPU")), tmp_path, ["AMD"], "linux")
+    found, parts = requirements(Engine(backends=("Vulkan", "CPU")), tmp_path, ["AMD"], system="linux")
     assert found == (
         Requirement(name="Vulkan loader (libvulkan.so.1)", found=True, needed_for="Vulkan"),
         Requirement(name="Vulkan driver", found=True, detail="radeon_icd", needed_for="Vulkan"),
@@ -160,9 +160,12 @@ def test_requirements_with_a_card_of_nvidia(tmp_path: Path, monkeypatch: pytest.
     fake_loads(monkeypatch, {"libvulkan": "libvulkan.so.1", "ggml-vulkan": "libvulkan.so.1", "ggml-cuda": ""})
     for name in ("libggml-vulkan.so", "libggml-cuda.so"):
         (tmp_path / name).touch()
-    found, parts = requirements(Engine(backends=("CPU",)), tmp_path, ["NVIDIA"], "linux")
+    found, parts = requirements(Engine(backends=("CPU",)), tmp_path, ["NVIDIA"], "debian", "linux")
     details = {each.name: (each.found, each.detail) for each in found}
-    assert details["Vulkan loader (libvulkan.so.1)"] == (False, "libvulkan.so.1 is not there")
+    assert details["Vulkan loader (libvulkan.so.1)"] == (
+        False,
+        "missing; install the package libvulkan1",
+    )
     assert details["The engine's part for Vulkan"] == (False, "it needs libvulkan.so.1, which is missing")
     assert details["CUDA driver (libcuda.so.1)"] == (True, "")
     assert details["The engine's part for CUDA"] == (False, " is not there")
@@ -172,17 +175,22 @@ def test_requirements_with_a_card_of_nvidia(tmp_path: Path, monkeypatch: pytest.
 def test_a_part_that_loads_but_was_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_loads(monkeypatch, {})
     (tmp_path / "libggml-vulkan.so").touch()
-    found, _ = requirements(Engine(backends=("CPU",)), tmp_path, [], "linux")
+    found, _ = requirements(Engine(backends=("CPU",)), tmp_path, [], system="linux")
     assert "the engine did not take it" in found[-1].detail
 
 
 def test_requirements_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_loads(monkeypatch, {})
-    (mac,), parts = requirements(Engine(backends=("MTL", "BLAS", "CPU")), tmp_path, ["Apple"], "darwin")
+    (mac,), parts = requirements(
+        Engine(backends=("MTL", "BLAS", "CPU")), tmp_path, ["Apple"], system="darwin"
+    )
     assert (mac.name, mac.found, parts.loaded) == ("The engine's part for Metal", True, ("Metal",))
-    windows, _ = requirements(Engine(backends=("CPU",)), tmp_path, ["NVIDIA"], "win32")
+    windows, _ = requirements(Engine(backends=("CPU",)), tmp_path, ["NVIDIA"], system="win32")
     assert [each.name for each in windows][0::3] == [
         "Vulkan loader (vulkan-1.dll)",
         "CUDA driver (nvcuda.dll)",
     ]
     assert windows[2].detail == "this build of the engine has none"
+    fake_loads(monkeypatch, {"vulkan-1": "vulkan-1.dll"})
+    windows, _ = requirements(Engine(backends=("CPU",)), tmp_path, [], system="win32")
+    assert windows[0].detail == "missing; a graphics driver brings it along"
