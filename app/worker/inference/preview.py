@@ -56,7 +56,7 @@ class PromptPreview:
         return ChatTemplate(source, tokens.bos, tokens.eos, self._renderer, stop)
 
     def _read(self, path: Path) -> tuple[GgufHead, TokenTexts]:
-        """Read what is needed of a model file; the last one is kept, because people write letter by letter."""
+        """Read what is needed of a model file; the last one is kept: people write letter by letter."""
         stamp = (str(path), 0, 0)
         with contextlib.suppress(OSError):  # reading says what is wrong
             status = path.stat()

@@ -10,6 +10,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 
@@ -35,10 +36,14 @@ def main(_argv: list[str]) -> int:
     cards = _cards()
     first = without_engine(cards)
     with output:
-        for report in (first, with_engine(first, cards)):
-            output.write(json.dumps(to_json(report)) + "\n")
-            output.flush()
+        _print(first, output)
+        _print(with_engine(first, cards), output)
     return 0
+
+
+def _print(found: ProbeReport, output: TextIO) -> None:
+    output.write(json.dumps(to_json(found)) + "\n")
+    output.flush()
 
 
 def without_engine(cards: list[Card]) -> ProbeReport:

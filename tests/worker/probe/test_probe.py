@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -38,6 +39,22 @@ def test_the_process_prints_what_it_knows_at_once_and_then_everything() -> None:
     assert 0 < report.memory.available_bytes <= report.memory.total_bytes == psutil.virtual_memory().total
     assert "CPU" in report.engine.backends and not report.engine.problem
     assert report.engine.cpu_features
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_what_needs_no_driver_is_said_before_one_crashes_the_process(tmp_path: Path) -> None:
+    package = tmp_path / "llama_cpp"
+    package.mkdir()
+    (package / "__init__.py").write_text("import os; os.kill(os.getpid(), 11)")
+    environment = worker_environment()
+    environment["PYTHONPATH"] = os.pathsep.join((environment["PYTHONPATH"], str(tmp_path)))
+    done = subprocess.run(
+        worker_command("probe"), capture_output=True, env=environment, timeout=60, check=False
+    )
+    assert done.returncode == -11
+    (line,) = done.stdout.splitlines()
+    first = from_json(ProbeReport, json.loads(line))
+    assert first.cpu.name and first.memory.total_bytes and first.engine == Engine()
 
 
 def test_an_engine_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
