@@ -45,6 +45,7 @@ class Card:
         memory_total_bytes: None where the system does not say.
         node: device file that programs open; empty where there is none or it is not known.
         access: `ok`, `denied` (not for this user), `missing` (no device file) or `unknown`.
+        address: place on the PCI bus, `0000:01:00.0`; empty where it has none.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Card:
     memory_total_bytes: int | None = None
     node: str = ""
     access: str = "unknown"
+    address: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

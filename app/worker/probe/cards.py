@@ -61,6 +61,7 @@ def _pci_card(device: Path, root: Path) -> Card:
         memory_total_bytes=_number(device / "mem_info_vram_total"),
         node=node,
         access=access,
+        address=device.name,
     )
 
 

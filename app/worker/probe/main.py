@@ -23,6 +23,7 @@ from app.worker.probe.cards import linux_cards
 from app.worker.probe.desktop_cards import macos_cards, windows_cards
 from app.worker.probe.devices import Devices
 from app.worker.probe.machine import machine, memory_limit
+from app.worker.probe.nvidia_memory import with_memory
 from app.worker.probe.processor import processor
 from app.worker.probe.requirements import requirements
 
@@ -68,6 +69,7 @@ def without_engine(cards: list[Card]) -> ProbeReport:
 
 def with_engine(first: ProbeReport, cards: list[Card]) -> ProbeReport:
     """Ask the engine for its devices, look for what it needs, and tell for each card why it is not used."""
+    cards = with_memory(cards)
     gpus, engine, directory = _engine()
     vendors = [card.vendor for card in cards]
     here = machine()

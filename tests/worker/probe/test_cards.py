@@ -43,6 +43,7 @@ def test_a_card_with_nvidias_driver(tree: Tree) -> None:
             driver_version="550.54.14",
             node="/dev/nvidia0",
             access="ok",
+            address="0000:01:00.0",
         )
     ]
 
@@ -68,6 +69,7 @@ def test_an_amd_card_with_its_memory_and_name(tree: Tree) -> None:
             memory_total_bytes=24 * GIB,
             node="/dev/dri/renderD128",
             access="ok",
+            address="0000:03:00.0",
         )
     ]
 
