@@ -80,7 +80,7 @@ class LoadModel(Request[EngineInfo]):
 
     Errors: `model.not_found`, `model.unreadable`, `model.not_gguf`, `model.truncated`, `model.damaged`,
     `model.unsupported`, `model.too_large`, `model.load_failed`, `adapter.bad`, `projector.bad`,
-    `draft.bad`.
+    `draft.bad`, `prompt.unknown_format`.
 
     Attributes:
         handle: names the model in later requests; several handles are several models in memory.

@@ -29,10 +29,16 @@ class Cpu(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class Memory(Body):
-    """The main memory; `available_bytes` can be used without swapping."""
+    """The main memory.
+
+    Attributes:
+        available_bytes: can be used without swapping, within the limit.
+        limit_bytes: that a container or the system sets for this program; None where there is none.
+    """
 
     total_bytes: int
     available_bytes: int
+    limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +124,13 @@ class Requirement(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeReport(Body):
-    """What the background process `probe` prints: its JSON object on one line of stdout."""
+    """What the background process `probe` prints, as JSON on a line of stdout.
+
+    It prints two: one before it asks engine and graphics drivers (`engine` is empty there), and a whole one.
+
+    Attributes:
+        container: the program runs inside one, which hides cards that it was not given.
+    """
 
     cpu: Cpu
     memory: Memory
@@ -126,6 +138,7 @@ class ProbeReport(Body):
     engine: Engine = Engine()
     adapters: tuple[Adapter, ...] = ()
     requirements: tuple[Requirement, ...] = ()
+    container: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from app.core import gpu_reasons
 from app.core.paths import DataPaths
 from app.core.processes import worker_command, worker_environment
 from app.host import deaths
@@ -26,15 +27,13 @@ from app.host.services.ports import Handler, RequestContext
 from app.host.worker_process import ProcessProtocol
 from app.protocol.body import Body, from_json
 from app.protocol.envelope import ProtocolError
-from app.protocol.hardware import Cpu, Engine, GetHardware, Gpu, Hardware, Memory, ProbeReport
+from app.protocol.hardware import Adapter, Cpu, GetHardware, Hardware, Memory, ProbeReport
 
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 15.0
 MAX_REPORT_BYTES = 1_000_000
 _CHUNK = 65_536
-# Parts of the engine that compute on the processor.
-_PROCESSOR_PARTS = frozenset({"CPU", "BLAS", "Accelerate", "AMX", "KleidiAI"})
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ class ProbeResult:
     """How a probe ended.
 
     Attributes:
-        report: None where it gave none; then `death` says why.
+        report: what it said last; None where it said nothing.
+        death: why the report is not whole; None where it is.
     """
 
     report: ProbeReport | None
@@ -53,10 +53,21 @@ class HardwareService:
     """Answers `hardware.get`; always with processor and memory, whatever becomes of the probe."""
 
     def __init__(
-        self, paths: DataPaths, command: Sequence[str] | None = None, deadline_s: float = DEADLINE_S
+        self,
+        paths: DataPaths,
+        command: Sequence[str] | None = None,
+        deadline_s: float = DEADLINE_S,
+        gpu_off: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Take the data folder, whose disk counts; `command` stands in for the program's own probe."""
-        self._paths, self._deadline_s = paths, deadline_s
+        """Take the data folder, whose disk counts.
+
+        Args:
+            paths: of the data folder.
+            command: stands in for the program's own probe.
+            deadline_s: for the probe.
+            gpu_off: whether the settings keep the models off the graphics card.
+        """
+        self._paths, self._deadline_s, self._gpu_off = paths, deadline_s, gpu_off
         self._command = list(command) if command is not None else worker_command("probe")
 
     def handlers(self) -> Mapping[type[Body], Handler]:
@@ -66,15 +77,30 @@ class HardwareService:
     async def _get(self, request: GetHardware, context: RequestContext) -> Hardware:
         result = await self._probe()
         report = result.report or own_report()
+        if result.death:
+            note, cards = death_note(result.death), tuple(_after_death(report.adapters))
+        else:
+            off = self._gpu_off()
+            cards = tuple(_switched_off(report.adapters)) if off else report.adapters
+            note = gpu_reasons.summary(
+                cards,
+                report.gpus,
+                report.engine,
+                report.requirements,
+                container=report.container,
+                switched_off=off,
+            )
         usage = await asyncio.to_thread(shutil.disk_usage, self._paths.root)
         return Hardware(
             cpu=report.cpu,
             memory=report.memory,
             gpus=report.gpus,
-            gpu_note=death_note(result.death) if result.death else gpu_note(report.gpus, report.engine),
+            gpu_note=note,
             engine=report.engine,
             disk_free_bytes=usage.free,
             disk_total_bytes=usage.total,
+            adapters=cards,
+            requirements=report.requirements,
         )
 
     async def _probe(self) -> ProbeResult:
@@ -82,15 +108,16 @@ class HardwareService:
             transport, process, exited = await _start(self._command)
         except OSError as error:
             return ProbeResult(None, deaths.not_started(error.strerror or str(error)))
-        output = asyncio.create_task(_read(process.stdout), name="probe output")
+        data = bytearray()
+        output = asyncio.create_task(_read(process.stdout, data), name="probe output")
         words = asyncio.create_task(self._keep_words(process.stderr), name="probe words")
         try:
             async with asyncio.timeout(self._deadline_s):
-                data = await output
+                await output
                 await exited.wait()
                 await words
         except TimeoutError:
-            return ProbeResult(None, deaths.hung(self._deadline_s))
+            return ProbeResult(read_result(bytes(data), None).report, deaths.hung(self._deadline_s))
         finally:
             _kill(process)
             for task in (output, words):
@@ -98,7 +125,7 @@ class HardwareService:
             await asyncio.gather(output, words, return_exceptions=True)
             await exited.wait()
             transport.close()
-        return read_result(data, process.returncode)
+        return read_result(bytes(data), process.returncode)
 
     async def _keep_words(self, stream: asyncio.StreamReader | None) -> None:
         """Move what drivers print to the log."""
@@ -128,14 +155,12 @@ async def _start(
     return transport, asyncio.subprocess.Process(transport, protocol, loop), protocol.exited
 
 
-async def _read(stream: asyncio.StreamReader | None) -> bytes:
+async def _read(stream: asyncio.StreamReader | None, data: bytearray) -> None:
     """Read to the end; of what is longer than any report the rest is dropped, and makes no sense then."""
     assert stream is not None
-    data = b""
     while chunk := await stream.read(_CHUNK):
         if len(data) <= MAX_REPORT_BYTES:
             data += chunk
-    return data
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
@@ -149,12 +174,35 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 def read_result(data: bytes, code: int | None) -> ProbeResult:
     """Read what a probe printed; a whole report counts, even if the process crashed on its way out."""
+    last = None
+    for line in data.splitlines():
+        last = _report(line) or last
+    if last is not None and (last.engine.backends or last.engine.problem):
+        return ProbeResult(last)
+    log.info("the probe gave no whole report (exit code %s)", code)
+    return ProbeResult(last, deaths.from_exit(code) if code else deaths.nonsense("no report"))
+
+
+def _report(line: bytes) -> ProbeReport | None:
     try:
-        value = json.loads(data)
-        return ProbeResult(from_json(ProbeReport, value))
-    except (ValueError, RecursionError, ProtocolError) as error:
-        log.info("the probe gave no report (exit code %s): %s", code, type(error).__name__)
-    return ProbeResult(None, deaths.from_exit(code) if code else deaths.nonsense("no report"))
+        return from_json(ProbeReport, json.loads(line))
+    except (ValueError, RecursionError, ProtocolError):
+        return None
+
+
+def _switched_off(cards: Iterable[Adapter]) -> Iterable[Adapter]:
+    """Give the cards as the settings leave them: unused, whatever else there is to say."""
+    words = gpu_reasons.SWITCHED_OFF
+    return (replace(card, usable=False, reason=words) for card in cards)
+
+
+def _after_death(cards: Iterable[Adapter]) -> Iterable[Adapter]:
+    """Give the cards that were listed before the probe died looking closer."""
+    words = (
+        "Looking closer at it crashed a process. A damaged graphics driver can be the reason; install its "
+        "newest version."
+    )
+    return (replace(card, reason=words) for card in cards)
 
 
 def own_report() -> ProbeReport:
@@ -176,27 +224,6 @@ def _own_name(cpuinfo_path: Path = Path("/proc/cpuinfo")) -> str:
             if line.startswith("model name"):
                 return " ".join(line.partition(":")[2].split())
     return platform.processor() or platform.machine()
-
-
-def gpu_note(gpus: Sequence[Gpu], engine: Engine) -> str:
-    """Say in plain words why no graphics processor is used; empty where one can be."""
-    if gpus:
-        return ""
-    if engine.problem:
-        return f"The engine could not be loaded ({engine.problem}). Install the program again."
-    parts = [part for part in engine.backends if part not in _PROCESSOR_PARTS]
-    if parts:
-        return (
-            f"The engine looked through {' and '.join(parts)}, and no graphics processor with a working "
-            "driver answered. If this computer has one, install the newest driver of its maker."
-        )
-    if engine.cpu_variant:
-        return (
-            "The engine's part for graphics processors could not be loaded, most likely because no "
-            "graphics driver is installed. If this computer has a graphics card, install its newest "
-            "driver."
-        )
-    return "This build of the engine computes on the processor only; the installers' build can use both."
 
 
 def death_note(death: Death) -> str:

@@ -1,9 +1,10 @@
 """What a template makes of a conversation, shown while somebody writes or chooses it; no model is loaded."""
 
+import contextlib
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.gguf import read_head
+from app.core.gguf import GgufHead, read_head
 from app.core.gguf_tokens import TokenTexts, read_token_texts
 from app.core.prompt_formats import TOKENS, find_format
 from app.protocol.engine import RenderedPrompt, RenderPrompt
@@ -22,6 +23,7 @@ class PromptPreview:
     def __init__(self) -> None:
         """Start nothing yet."""
         self._renderer = Renderer()
+        self._last: tuple[tuple[str, int, int], GgufHead, TokenTexts] | None = None
 
     def render(self, request: RenderPrompt, job: Job) -> RenderedPrompt:
         """Render; whatever is wrong with file, format or template is told in the result.
@@ -47,10 +49,22 @@ class PromptPreview:
         self._renderer.close()
 
     def _template(self, request: RenderPrompt) -> ChatTemplate:
-        head = read_head(Path(request.path)) if request.path else None
-        tokens = read_token_texts(head, TOKENS) if head else _usual_tokens(request.prompt_format)
+        head, tokens = None, _usual_tokens(request.prompt_format)
+        if request.path:
+            head, tokens = self._read(Path(request.path))
         source, stop = template_for(request, head, tokens.present.__contains__)
         return ChatTemplate(source, tokens.bos, tokens.eos, self._renderer, stop)
+
+    def _read(self, path: Path) -> tuple[GgufHead, TokenTexts]:
+        """Read what is needed of a model file; the last one is kept: people write letter by letter."""
+        stamp = (str(path), 0, 0)
+        with contextlib.suppress(OSError):  # reading says what is wrong
+            status = path.stat()
+            stamp = (str(path), status.st_size, status.st_mtime_ns)
+        if self._last is None or self._last[0] != stamp or not stamp[1]:
+            head = read_head(path)
+            self._last = (stamp, head, read_token_texts(head, TOKENS))
+        return self._last[1:]
 
 
 def _usual_tokens(format_name: str) -> TokenTexts:

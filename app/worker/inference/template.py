@@ -8,6 +8,7 @@ import time
 import typing
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import BinaryIO
 
@@ -214,7 +215,7 @@ class ChatTemplate:
         return prompt
 
     def _defused(self, message: PromptMessage) -> PromptMessage:
-        return PromptMessage(role=message.role, content=defused(message.content, self._marks))
+        return replace(message, content=defused(message.content, self._marks))
 
     def _rendered(self, messages: tuple[PromptMessage, ...]) -> str:
         try:

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from app.protocol.hardware import Cpu
+from app.worker.inference.cores import generation_threads
 
 # The system's words and ggml's. Source: arch/x86/include/asm/cpufeatures.h and
 # arch/arm64/include/uapi/asm/hwcap.h of the Linux kernel; ggml/include/ggml-cpu.h.
@@ -74,6 +75,7 @@ def processor() -> Cpu:
         physical_cores=psutil.cpu_count(logical=False) or 0,
         logical_cores=logical,
         features=features,
+        cores_used=generation_threads(),
     )
 
 

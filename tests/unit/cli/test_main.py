@@ -26,6 +26,7 @@ from app.protocol.chat import (
     ImageAttachment,
 )
 from app.protocol.envelope import Message
+from app.protocol.hardware import Cpu, Engine, GetHardware, Hardware, Memory, Requirement
 from app.protocol.library import (
     AddPaths,
     AddResult,
@@ -193,7 +194,7 @@ def test_notices_of_the_host_are_told(host: FakeHost, capsys: Capture) -> None:
         return report_body
 
     report_body = DoctorReport(checks=())
-    host.answers |= {RunDoctor: report, GetHostStatus: status()}
+    host.answers |= {RunDoctor: report, GetHostStatus: status(), GetHardware: computer()}
     assert main(["doctor"]) == 0
     assert capsys.readouterr().err == "Restored.\nLook.\n"
 
@@ -591,6 +592,47 @@ def status() -> HostStatus:
     return HostStatus(pid=1, version="0", data_dir="/data", busy=False, n_clients=1, workers=())
 
 
+def computer() -> Hardware:
+    return Hardware(
+        cpu=Cpu(name="Chip 9", physical_cores=4, logical_cores=8),
+        memory=Memory(total_bytes=2**34, available_bytes=2**33),
+        gpus=(),
+        gpu_note="The operating system lists no graphics card.",
+        engine=Engine(backends=("CPU",)),
+        disk_free_bytes=10**9,
+        disk_total_bytes=10**10,
+        requirements=(Requirement(name="Vulkan loader", found=True),),
+    )
+
+
+def test_the_doctor_describes_the_computer(host: FakeHost, capsys: Capture) -> None:
+    host.answers |= {RunDoctor: DoctorReport(checks=()), GetHostStatus: status(), GetHardware: computer()}
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    titles = [
+        line
+        for line in out.splitlines()
+        if line in {"Computer", "Graphics", "Engine", "Requirements", "Checks"}
+    ]
+    assert titles == ["Computer", "Graphics", "Engine", "Requirements", "Checks"]
+    assert "  Processor: Chip 9 (4 cores, 8 threads)\n" in out and "lists no graphics card." in out
+    host.n_closed = 0
+    assert main(["doctor", "--json"]) == 0
+    (value,) = lines(capsys)
+    assert value["hardware"]["cpu"]["name"] == "Chip 9" and value["hardware"]["requirements"][0]["found"]
+
+
+def test_a_computer_that_cannot_be_described_is_a_finding(host: FakeHost, capsys: Capture) -> None:
+    trouble = WorkerError("hardware.failed", "The computer could not be looked at.", "Try again.")
+    host.answers |= {RunDoctor: DoctorReport(checks=()), GetHostStatus: status(), GetHardware: trouble}
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "warning  hardware.probe: The computer could not be looked at.\n           Try again." in out
+    host.n_closed = 0
+    assert main(["doctor", "--json"]) == 0
+    assert lines(capsys)[0]["hardware"] is None
+
+
 @pytest.mark.parametrize(("worst", "code"), [("ok", 0), ("warning", 0), ("error", 1)])
 def test_the_doctor_fails_on_a_violated_invariant_only(
     host: FakeHost, capsys: Capture, worst: str, code: int
@@ -599,7 +641,11 @@ def test_the_doctor_fails_on_a_violated_invariant_only(
         Check(name="a.first", status="ok", detail="Fine."),
         Check(name="b.second", status=worst, detail="Look here.", hint="Do that."),
     )
-    host.answers |= {RunDoctor: DoctorReport(checks=checks), GetHostStatus: status()}
+    host.answers |= {
+        RunDoctor: DoctorReport(checks=checks),
+        GetHostStatus: status(),
+        GetHardware: computer(),
+    }
     assert main(["doctor"]) == code
     out = capsys.readouterr().out
     assert "b.second: Look here." in out

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from app.protocol.body import from_json
-from app.protocol.channel import RequestCancelled
+from app.protocol.channel import RequestCancelled, RequestError
 from app.protocol.engine import (
     CountTokens,
     Generate,
@@ -51,6 +51,16 @@ async def test_a_files_own_template_with_its_tokens(worker: RunningWorker, start
     assert "\u2060" in found.text and found.stop == ()
     own = await shown(worker, path=str(starter_path), template="{{ bos_token }}|{{ eos_token }}")
     assert own.text == "<|im_start|>|<|im_end|>"
+
+
+async def test_a_file_that_changes_is_read_again(worker: RunningWorker, tmp_path: Path) -> None:
+    path = TinyModel(template="one {{ eos_token }}").write(tmp_path / "m.gguf")
+    first = [(await shown(worker, path=str(path))).text for _ in range(2)]
+    TinyModel(template="another {{ eos_token }}").write(path)
+    assert first[0] == first[1] and first[0].startswith("one ")
+    assert (await shown(worker, path=str(path))).text.startswith("another ")
+    path.unlink()
+    assert "not there any more" in (await shown(worker, path=str(path))).problem
 
 
 @pytest.mark.parametrize(
@@ -126,6 +136,27 @@ async def test_a_hanging_preview_ends_by_itself(worker: RunningWorker) -> None:
     assert found.problem == "The template takes too long." and "loops" in found.hint
     children = psutil.Process(worker.process.pid).children(recursive=True)
     assert len(children) <= 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nested loops", "huge string", "class walk", "macro recursion", "syntax", "nothing", "10 MB of comment"],
+)
+async def test_a_model_file_with_a_hostile_template(worker: RunningWorker, tmp_path: Path, name: str) -> None:
+    """It loads, its answers fail in words, and the next model answers."""
+    source = HOSTILE[name].source
+    bad = TinyModel(template=source).write(tmp_path / "bad.gguf")
+    found = await shown(worker, path=str(bad))
+    await worker.channel.call(LoadModel(path=str(bad)))
+    if source.strip():
+        assert found.problem.startswith(("The template", "Line "))
+        with pytest.raises(RequestError) as caught:
+            await worker.channel.call(Generate(messages=TALK, max_tokens=2))
+        assert caught.value.body.code == "prompt.template_failed" and caught.value.body.hint
+    good = TinyModel().write(tmp_path / "good.gguf")
+    await worker.channel.call(LoadModel(path=str(good)))
+    assert (await worker.channel.call(Generate(messages=TALK, max_tokens=2))).completion_tokens
+    assert (await shown(worker, path=str(good))).text
 
 
 def test_problems_without_a_line() -> None:

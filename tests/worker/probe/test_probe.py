@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from app.core.gpu_reasons import Card, Machine
 from app.core.processes import worker_command, worker_environment
 from app.protocol.body import from_json
 from app.protocol.hardware import Engine, ProbeReport
@@ -22,24 +24,45 @@ from app.worker.probe.devices import Devices, engine_features, variant_of
 SYSTEM_INFO = "Vulkan : X = 1 | CPU : SSE3 = 1 | AVX2 = 1 | AVX512 = 0 | REPACK = 1 | "
 
 
-def test_the_process_prints_one_object_and_ends() -> None:
+def test_the_process_prints_what_it_knows_at_once_and_then_everything() -> None:
     done = subprocess.run(
         worker_command("probe"), capture_output=True, env=worker_environment(), timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
-    report = from_json(ProbeReport, json.loads(line))
+    first, report = (from_json(ProbeReport, json.loads(line)) for line in done.stdout.splitlines())
+    assert first.engine == Engine() and first.cpu == report.cpu and not first.requirements
+    assert 1 <= report.cpu.cores_used <= (psutil.cpu_count() or 1)
+    assert any("Vulkan" in each.name for each in report.requirements) or sys.platform == "darwin"
+    assert len(first.adapters) == len(report.adapters)
+    assert all(each.usable or each.reason for each in report.adapters)
     assert report.cpu.name and report.cpu.logical_cores == psutil.cpu_count()
     assert 0 < report.memory.available_bytes <= report.memory.total_bytes == psutil.virtual_memory().total
     assert "CPU" in report.engine.backends and not report.engine.problem
     assert report.engine.cpu_features
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_what_needs_no_driver_is_said_before_one_crashes_the_process(tmp_path: Path) -> None:
+    package = tmp_path / "llama_cpp"
+    package.mkdir()
+    (package / "__init__.py").write_text("import os; os.kill(os.getpid(), 11)")
+    environment = worker_environment()
+    environment["PYTHONPATH"] = os.pathsep.join((environment["PYTHONPATH"], str(tmp_path)))
+    done = subprocess.run(
+        worker_command("probe"), capture_output=True, env=environment, timeout=60, check=False
+    )
+    assert done.returncode == -11
+    (line,) = done.stdout.splitlines()
+    first = from_json(ProbeReport, json.loads(line))
+    assert first.cpu.name and first.memory.total_bytes and first.engine == Engine()
+
+
 def test_an_engine_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OSError("libllama.so: no such file")
 
-    monkeypatch.setattr(inference, "native", types.SimpleNamespace(load_plugins=fail), raising=False)
+    failing = types.SimpleNamespace(load_plugins=fail, library_dir=Path)
+    monkeypatch.setattr(inference, "native", failing, raising=False)
     report = main.report()
     assert report.engine == Engine(problem="OSError: libllama.so: no such file")
     assert report.cpu.name and report.gpus == ()
@@ -103,9 +126,39 @@ def test_graphics_processors_are_listed_and_others_not() -> None:
 
 def test_an_engine_without_the_functions_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     lib = types.SimpleNamespace(llama_cpp=types.SimpleNamespace(_lib=object()))
-    bare = types.SimpleNamespace(lib=lib, load_plugins=lambda: None)
+    bare = types.SimpleNamespace(lib=lib, load_plugins=lambda: None, library_dir=Path)
     monkeypatch.setattr(inference, "native", bare, raising=False)
     assert "ggml_backend_dev_count" in main.report().engine.problem
+
+
+def test_cards_devices_and_reasons_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = [
+        Card(name="AMD Navi 31", vendor="AMD", driver="amdgpu", driver_version="Linux 6.1", access="ok"),
+        Card(name="NVIDIA GeForce 7", vendor="NVIDIA"),
+    ]
+    lib = fake_engine([(1, "Vulkan0", "AMD Navi 31 (RADV)", 7, 8, "Vulkan"), (0, "CPU", "Chip", 1, 2, "CPU")])
+    engine = types.SimpleNamespace(lib=lib, load_plugins=lambda: None, library_dir=Path)
+    monkeypatch.setattr(inference, "native", engine, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(main, "linux_cards", lambda: cards)
+    monkeypatch.setattr(main, "machine", lambda: Machine(distribution="debian"))
+    report = main.report()
+    amd, nvidia = report.adapters
+    assert (amd.usable, amd.backends, amd.memory_total_bytes) == (True, ("Vulkan",), 8)
+    assert not nvidia.usable and "nvidia-driver" in nvidia.reason
+    assert report.gpus[0].driver == "amdgpu Linux 6.1"
+
+
+def test_cards_that_cannot_be_listed_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> list[Card]:
+        raise RuntimeError("a system that lies")
+
+    monkeypatch.setattr(main, "linux_cards", fail)
+    monkeypatch.setattr(main, "macos_cards", fail)
+    monkeypatch.setattr(main, "windows_cards", fail)
+    assert main._cards() == []
+    monkeypatch.setattr(sys, "platform", "haiku")
+    assert main._cards() == []
 
 
 @pytest.mark.parametrize(

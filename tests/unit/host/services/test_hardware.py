@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,9 +13,19 @@ import pytest
 
 from app.core.paths import DataPaths
 from app.host.services import hardware
-from app.host.services.hardware import HardwareService, gpu_note, own_report, read_result
+from app.host.services.hardware import HardwareService, own_report, read_result
 from app.protocol.body import to_json
-from app.protocol.hardware import Cpu, Engine, GetHardware, Gpu, Hardware, Memory, ProbeReport
+from app.protocol.hardware import (
+    Adapter,
+    Cpu,
+    Engine,
+    GetHardware,
+    Gpu,
+    Hardware,
+    Memory,
+    ProbeReport,
+    Requirement,
+)
 from tests.unit.host.conftest import Context, is_alive, until
 
 GPU = Gpu(
@@ -133,18 +144,65 @@ def test_the_programs_own_probe_is_asked(paths: DataPaths) -> None:
     assert HardwareService(paths)._command[-1] == "probe"
 
 
+CARD = Adapter(name="Card 7", vendor="AMD", driver="amdgpu")
+IDLE = replace(CARD, reason="This user may not open /dev/dri/renderD128.")
+
+
+async def test_cards_and_requirements_are_passed_on(paths: DataPaths) -> None:
+    needed = (Requirement(name="Vulkan loader", found=True),)
+    report = replace(REPORT, adapters=(replace(CARD, usable=True),), requirements=needed)
+    found = await ask(paths, printing(report))
+    assert found.adapters == report.adapters and found.requirements == needed and found.gpu_note == ""
+
+
+async def test_the_note_says_why_a_card_is_not_used(paths: DataPaths) -> None:
+    found = await ask(paths, printing(replace(REPORT, gpus=(), adapters=(IDLE,))))
+    assert found.gpu_note == "Card 7: This user may not open /dev/dri/renderD128."
+
+
+async def test_a_container_without_cards_is_told(paths: DataPaths) -> None:
+    found = await ask(paths, printing(replace(REPORT, gpus=(), container=True)))
+    assert "lists no graphics card" in found.gpu_note and "container" in found.gpu_note
+
+
+async def test_cards_that_the_settings_switch_off(paths: DataPaths) -> None:
+    paths.logs_dir.mkdir(parents=True)
+    report = replace(REPORT, adapters=(replace(CARD, usable=True),))
+    service = HardwareService(paths, printing(report), 20.0, gpu_off=lambda: True)
+    found = await service.handlers()[GetHardware](GetHardware(), Context())
+    assert isinstance(found, Hardware)
+    assert not found.adapters[0].usable and "switched off" in found.adapters[0].reason
+    assert found.gpu_note.startswith("Card 7: It is switched off")
+
+
+FIRST = replace(REPORT, gpus=(), engine=Engine(), adapters=(CARD,))
+
+
 @pytest.mark.parametrize(
-    ("engine", "words"),
+    ("then", "words"),
     [
-        (Engine(problem="OSError: libx.so"), "could not be loaded (OSError: libx.so)"),
-        (Engine(backends=("Vulkan", "CPU")), "looked through Vulkan, and no graphics processor"),
-        (Engine(backends=("CPU",), cpu_variant="zen4"), "part for graphics processors could not be loaded"),
-        (Engine(backends=("CPU",)), "computes on the processor only"),
+        pytest.param(
+            "os.kill(os.getpid(), 11)",
+            "crashed (SIGSEGV)",
+            marks=pytest.mark.skipif(os.name == "nt", reason="Windows has no signals"),
+        ),
+        ("import time; time.sleep(600)", "did not answer for 2 seconds"),
+        ("print('[')", "makes no sense (no report)"),
     ],
 )
-def test_why_no_graphics_processor_is_used(engine: Engine, words: str) -> None:
-    assert words in gpu_note((), engine)
-    assert gpu_note((GPU,), engine) == ""
+async def test_what_was_known_before_a_driver_crashed_is_kept(
+    paths: DataPaths, then: str, words: str
+) -> None:
+    found = await ask(paths, printing(FIRST, then), 2.0)
+    assert words in found.gpu_note and found.cpu == FIRST.cpu
+    (card,) = found.adapters
+    assert card.name == "Card 7" and "crashed a process" in card.reason and not card.usable
+
+
+async def test_the_last_line_counts(paths: DataPaths) -> None:
+    second = printing(REPORT)[-1].replace("import os, sys; ", "")
+    found = await ask(paths, printing(FIRST, second))
+    assert found.gpus == (GPU,) and found.gpu_note == ""
 
 
 def test_a_report_needs_its_fields() -> None:
