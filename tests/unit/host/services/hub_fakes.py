@@ -70,7 +70,7 @@ class Place:
         self.settings.set(hub_endpoint=self.hub_server.endpoint)
         self.token = AccessToken(lambda: None)
         self.ledger = Ledger(self.root / "network.jsonl")
-        self.network = Network(self.ledger, self.settings.current, self.events, Timeouts(1.0, 1.0))
+        self.network = Network(self.ledger, self.settings.current, self.events, Timeouts(0.5, 0.5))
         self.hub = Hub(self.network, self.token, self.settings)
         self.store = DownloadStore(self.models_dir)
 
