@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.core.settings import Settings
 from app.host.services.download_store import DownloadStore
@@ -111,7 +111,7 @@ class Served:
     async def call(self, request: Request[R]) -> R:
         result = await self.service.handlers()[type(request)](request, Context())
         assert isinstance(result, request.RESULT)
-        return result
+        return cast(R, result)
 
     async def list(self) -> tuple[Download, ...]:
         return (await self.call(ListDownloads())).downloads

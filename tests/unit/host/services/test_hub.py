@@ -180,6 +180,7 @@ def test_a_listing_passes_over_nonsense() -> None:
     assert list(files) == ["a.gguf", "b.gguf", "c.json"]
     assert files["b.gguf"].size_bytes is None and files["b.gguf"].sha256 == files["b.gguf"].git_sha1 == ""
     assert files["c.json"].git_sha1 == "0" * 40
+    bad: Any
     for bad in (None, [], {"sha": REVISION}, {"sha": REVISION, "siblings": 5}, {"siblings": []}):
         with pytest.raises(NetworkError):
             listing_of("a/b", bad)
