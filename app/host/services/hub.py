@@ -58,7 +58,8 @@ class Hub:
         name, revision = checked_repository(repository), checked_revision(revision)
         version = f"/revision/{quote(revision, safe='')}" if revision else ""
         url = f"{self._endpoint()}/api/models/{name}{version}?blobs=true"
-        return listing_of(name, await self._json(url, f"list of the files of {name}"))
+        value = await self._json(url, f"list of the files of {name}")
+        return await asyncio.to_thread(listing_of, name, value)  # repositories can have thousands of files
 
     async def head_of(self, repository: str, revision: str, file: str) -> bytes:
         """Fetch the first bytes of a model file until its head is in them, at most MAX_HEAD_BYTES.
@@ -113,7 +114,7 @@ class Hub:
         if len(data) > MAX_ANSWER_BYTES:
             raise bad_answer()
         try:
-            return json.loads(data)
+            return await asyncio.to_thread(json.loads, data)
         except (ValueError, RecursionError) as error:
             raise bad_answer() from error
 

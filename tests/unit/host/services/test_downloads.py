@@ -553,7 +553,7 @@ async def test_without_a_checksum_nothing_is_fetched(place: Place, server: HubSt
         {"name": "../../evil.gguf"},
         {"file": "../evil.gguf"},
         {"repository": "evil"},
-        {"id": "0" * 16},
+        {"id": "1" * 16},
         {"group": "x"},
         {"state": "loud"},
         {"sha256": "", "git_sha1": ""},
@@ -679,6 +679,15 @@ async def test_pausing_while_the_checksum_is_computed(
             assert place.visible() == []
             await served.call(ResumeDownload(id=item.id))
         await served.wait("done")
+
+
+async def test_what_a_crash_left_is_swept_away(place: Place) -> None:
+    orphan, other = (place.models_dir / ".downloads" / name for name in ("0" * 16, "mine"))
+    for folder in (orphan, other):
+        folder.mkdir(parents=True)
+        (folder / "part").write_bytes(b"x")
+    async with place.downloads():
+        assert not orphan.exists() and other.exists()
 
 
 async def test_old_ones_leave_the_list(
