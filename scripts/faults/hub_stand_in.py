@@ -495,6 +495,7 @@ class _Storage(_Handler):
         if self.headers.get("Range"):
             self.reply(416, Content_Range=f"bytes */{len(data)}")
         else:
+            item.fault.left += item.fault.left >= 0
             self.send_file(item, data, cut=lambda: None)
 
     def _fault_changed_etag(self, item: Repository, data: bytes) -> None:

@@ -136,8 +136,15 @@ class DownloadStore:
 
     def remove(self, record: Record) -> None:
         """Delete a record and what has come; a file that became visible stays."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._dir / record.id)
+        folder = self._dir / record.id
+        (folder / "state.json").unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # what stays, the next start sweeps away
+
+    def sweep(self) -> None:
+        """Delete what has come of downloads that have no record: the program ended between two steps."""
+        for folder in self._dir.glob("*"):
+            if _ID.fullmatch(folder.name) and not (folder / "state.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def publish(self, record: Record) -> None:
         """Make a verified file visible under its name: recorded as verified first, then renamed.

@@ -99,6 +99,7 @@ class DownloadsService:
 
     async def open(self) -> None:
         """Read what was under way when the program ended, and go on with what ran."""
+        await asyncio.to_thread(self._store.sweep)
         for record in await asyncio.to_thread(self._store.load):
             state = QUEUED if record.state == RUNNING else record.state
             job = Job(replace(record, state=state), self._announcer.announce)

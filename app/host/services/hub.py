@@ -57,7 +57,8 @@ class Hub:
         name, revision = checked_repository(repository), checked_revision(revision)
         version = f"/revision/{quote(revision, safe='')}" if revision else ""
         url = f"{self._endpoint()}/api/models/{name}{version}?blobs=true"
-        return listing_of(name, await self._json(url, f"list of the files of {name}"))
+        value = await self._json(url, f"list of the files of {name}")
+        return await asyncio.to_thread(listing_of, name, value)  # repositories can have thousands of files
 
     async def head_of(self, repository: str, revision: str, file: str) -> bytes:
         """Fetch the first bytes of a model file until its head is in them, at most MAX_HEAD_BYTES.
@@ -112,7 +113,7 @@ class Hub:
         if len(data) > MAX_ANSWER_BYTES:
             raise bad_answer()
         try:
-            return json.loads(data)
+            return await asyncio.to_thread(json.loads, data)
         except (ValueError, RecursionError) as error:
             raise bad_answer() from error
 
@@ -122,10 +123,11 @@ class Hub:
 
 def holds_head(data: bytes) -> bool:
     """Tell whether the bytes hold the whole head of a GGUF file; also true for what is none."""
+    file = io.BytesIO(data)
     try:
-        read_head_from(io.BytesIO(data), "head", _ANY_SIZE)
-    except ModelError as error:
-        return error.code != "model.truncated"
+        read_head_from(file, "head", _ANY_SIZE)
+    except ModelError:
+        return file.tell() < len(data)  # it makes no sense already, or it only ended too soon
     return True
 
 

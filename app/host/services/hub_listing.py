@@ -5,12 +5,12 @@ Source: the hub's API as huggingface_hub asks it (`HfApi.list_models`, `HfApi.mo
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.core.errors import UsageError
-from app.core.hub_names import checked_repository, is_projector, part_of, parts_of, printable, quantization_of
+from app.core.hub_names import checked_repository, is_projector, part_of, printable, quantization_of
 from app.host.services.network import NetworkError
 from app.protocol.catalogue import CatalogueFile, CatalogueModel
 
@@ -115,14 +115,8 @@ def _file(value: Any) -> HubFile | None:
 def _model_files(files: Mapping[str, HubFile]) -> tuple[CatalogueFile, ...]:
     """Give the GGUF files, each split model once, in order of size."""
     listed = []
-    for path in files:
-        part = part_of(path)
-        if not path.casefold().endswith(".gguf") or (part is not None and part.number != 1):
-            continue
-        try:
-            parts = parts_of(path, files)
-        except UsageError:
-            continue
+    for parts in _models(files):
+        path = parts[0]
         listed.append(
             CatalogueFile(
                 name=path,
@@ -133,6 +127,20 @@ def _model_files(files: Mapping[str, HubFile]) -> tuple[CatalogueFile, ...]:
             )
         )
     return tuple(sorted(listed, key=lambda file: (file.role, file.size_bytes or 0, file.name)))
+
+
+def _models(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Give the paths of each GGUF file, or of all parts of a split one; one that lacks a part is left out."""
+    split: dict[tuple[str, int], dict[int, str]] = {}
+    for path in paths:
+        part = part_of(path)
+        if part is not None:
+            split.setdefault((part.stem, part.total), {})[part.number] = path
+        elif path.casefold().endswith(".gguf"):
+            yield (path,)
+    for (_, total), parts in split.items():
+        if len(parts) == total:
+            yield tuple(parts[number] for number in sorted(parts))
 
 
 def _sum(sizes: Iterable[int | None]) -> int | None:

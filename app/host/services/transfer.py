@@ -29,6 +29,7 @@ from app.host.services.transfer_pace import Bandwidth, Room, Speed, no_space
 T = TypeVar("T")
 
 BUFFER_BYTES = 1024 * 1024
+BUFFER_S = 0.25
 MAX_WAIT_S = 3600.0
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -206,7 +207,7 @@ class Transfer:
             await self._read_into(writer, job, answer)
         finally:
             await finished(writer.close)
-            job.moved(writer.n_bytes)
+            job.moved(writer.n_written)
         if writer.n_bytes < job.record.size_bytes:
             raise _TryAgainError(_ended_early(job.record, writer.n_bytes))
 
@@ -223,7 +224,7 @@ class Transfer:
                 await writer.write(chunk)
                 now = time.monotonic()
                 slow.excuse(now - paused_at)
-                job.moved(writer.n_bytes)
+                job.moved(writer.n_written)
                 if now >= room_at:
                     room_at = now + limits.room_poll_s
                     await asyncio.to_thread(self._room.check, size - writer.n_bytes)
@@ -256,17 +257,25 @@ class _SlowWatch:
 
 
 class _Writer:
-    """Writes pieces to the part file through a buffer, in threads."""
+    """Writes pieces to the part file through a buffer, in threads.
+
+    Attributes:
+        n_bytes: that have come.
+        n_written: that have been handed to the system: they outlive the end of the program.
+    """
 
     def __init__(self, job: Job, file: BinaryIO, start: int) -> None:
         self._job, self._file = job, file
         self._buffer = bytearray()
-        self.n_bytes = start
+        self._written_at = time.monotonic()
+        self.n_bytes = self.n_written = start
 
     async def write(self, data: bytes) -> None:
         self._buffer += data
         self.n_bytes += len(data)
-        if len(self._buffer) >= BUFFER_BYTES:
+        now = time.monotonic()
+        if len(self._buffer) >= BUFFER_BYTES or now - self._written_at >= BUFFER_S:
+            self._written_at = now
             whole, self._buffer = bytes(self._buffer), bytearray()
             await finished(lambda: self._put(whole))
 
@@ -281,6 +290,7 @@ class _Writer:
             self._file.flush()
         except OSError as error:
             raise disk_failure(error, self._job.record) from error
+        self.n_written += len(data)
 
 
 async def finished(call: Callable[[], T]) -> T:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.core.settings import Settings
 from app.host.services.download_store import DownloadStore
@@ -70,7 +70,7 @@ class Place:
         self.settings.set(hub_endpoint=self.hub_server.endpoint)
         self.token = AccessToken(lambda: None)
         self.ledger = Ledger(self.root / "network.jsonl")
-        self.network = Network(self.ledger, self.settings.current, self.events, Timeouts(1.0, 1.0))
+        self.network = Network(self.ledger, self.settings.current, self.events, Timeouts(0.5, 0.5))
         self.hub = Hub(self.network, self.token, self.settings)
         self.store = DownloadStore(self.models_dir)
 
@@ -111,7 +111,7 @@ class Served:
     async def call(self, request: Request[R]) -> R:
         result = await self.service.handlers()[type(request)](request, Context())
         assert isinstance(result, request.RESULT)
-        return result
+        return cast(R, result)
 
     async def list(self) -> tuple[Download, ...]:
         return (await self.call(ListDownloads())).downloads

@@ -1,6 +1,7 @@
 """The hub's token: in a keyring that protects it, else in memory; never where a call can wait for ever."""
 
 import threading
+from typing import Any
 
 import keyring.backend
 import keyring.errors
@@ -83,8 +84,9 @@ class _Backend:
 
 
 def test_only_a_keyring_that_protects_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    best = _Backend(5)
-    found: list[object] = [_Backend(0.5), _Backend(-1), best, _Backend(1), ChainerBackend()]
+    best: Any = _Backend(5)
+    chainer = ChainerBackend()  # type: ignore[no-untyped-call]
+    found: list[object] = [_Backend(0.5), _Backend(-1), best, _Backend(1), chainer]
     monkeypatch.setattr(keyring.backend, "get_all_keyring", lambda: found)
     assert system_keyring() is best
     monkeypatch.setattr(keyring.backend, "get_all_keyring", lambda: found[:2])
