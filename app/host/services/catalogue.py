@@ -57,10 +57,11 @@ class CatalogueService:
             )
         )
 
-    async def _names(self) -> list[tuple[str, str]]:
-        return [(Path(entry.path).name, entry.name) for entry in await self._models.entries()]
+    async def _names(self) -> list[tuple[str, str, str]]:
+        paths = [(Path(entry.path), entry.name) for entry in await self._models.entries()]
+        return [(path.parent.name, path.name, name) for path, name in paths]
 
-    def _described(self, model: Model, room: Room, names: list[tuple[str, str]]) -> CatalogueModel:
+    def _described(self, model: Model, room: Room, names: list[tuple[str, str, str]]) -> CatalogueModel:
         fits = {file.name: self._advice(model, file, room) for file in model.files}
         return CatalogueModel(
             id=model.id,
@@ -83,7 +84,7 @@ class CatalogueService:
                     quantization=file.quantization,
                     parts=file.parts,
                     role=file.role,
-                    installed=installed_as(file, names),
+                    installed=installed_as(model, file, names),
                     fit=fits[file.name],
                 )
                 for file in model.files

@@ -1,5 +1,6 @@
 """Removing models: what was downloaded goes from the disk, what is others' only from the list."""
 
+import contextlib
 from pathlib import Path
 
 from app.core.errors import ModelError
@@ -46,6 +47,9 @@ def delete(model: ModelFile, files: list[Path]) -> int:
         for target in (_target(model, path), path):
             if target is not None:
                 freed += _unlink(model, target)
+    if model.kind:
+        with contextlib.suppress(OSError):  # something else stands in it
+            model.path.parent.rmdir()
     return freed
 
 
