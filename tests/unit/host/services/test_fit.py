@@ -42,7 +42,7 @@ async def desk(
     await desk.service.close()
 
 
-def info(**fields: int) -> EngineInfo:
+def info(measured_bytes: int = 0, n_layers: int = 0, n_gpu_layers: int = 0) -> EngineInfo:
     return EngineInfo(
         path="/m",
         name="m",
@@ -54,7 +54,9 @@ def info(**fields: int) -> EngineInfo:
         has_template=True,
         load_seconds=0.0,
         n_threads=1,
-        **fields,
+        measured_bytes=measured_bytes,
+        n_layers=n_layers,
+        n_gpu_layers=n_gpu_layers,
     )
 
 

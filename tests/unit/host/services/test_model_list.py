@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import ModelError, NotFoundError, StorageError, UsageError
+from app.core.gguf import read_head
 from app.host.services import model_inspection
 from app.host.services.model_files import found_at
 from app.host.services.model_inspection import Inspector
@@ -408,7 +409,7 @@ async def test_a_full_disk_leaves_the_old_settings(desk: ModelDesk, monkeypatch:
 async def test_heads_are_read_once(desk: ModelDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     path = desk.add("first")
     reads: list[Path] = []
-    real = model_inspection.read_head
+    real = read_head
 
     def counted(file: Path) -> Any:
         reads.append(file)
