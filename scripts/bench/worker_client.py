@@ -1,4 +1,4 @@
-"""Talk to a library worker process directly, from plain blocking code (benchmarks, fault scripts, tests)."""
+"""Talk to a worker process directly, from plain blocking code (benchmarks, fault scripts, tests)."""
 
 import itertools
 import queue
@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, Self, TypeVar, cast
 
 from app.core.processes import worker_command, worker_environment
 from app.protocol.body import Body, Request, from_json, from_message, to_message
@@ -34,17 +34,17 @@ class WorkerGone(Exception):  # noqa: N818
     """The worker ended before it answered."""
 
 
-class LibraryWorker:
-    """A running library worker; use as a context manager.
+class WorkerClient:
+    """A running worker; use as a context manager.
 
     Attributes:
         process: the worker.
         events: messages that answer no request, in order.
     """
 
-    def __init__(self, data_dir: Path, stderr: int | None = None, arguments: Sequence[str] = ()) -> None:
-        """Start the worker and wait for its hello."""
-        command = worker_command("library", ["--data-dir", str(data_dir), *arguments])
+    def __init__(self, kind: str, arguments: Sequence[str] = (), stderr: int | None = None) -> None:
+        """Start the worker of a kind and wait for its hello."""
+        command = worker_command(kind, arguments)
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -62,7 +62,7 @@ class LibraryWorker:
         self._thread = threading.Thread(target=self._read, name="worker-replies", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> "LibraryWorker":
+    def __enter__(self) -> Self:
         """Give the worker."""
         return self
 
@@ -163,3 +163,11 @@ class LibraryWorker:
         finally:
             for replies in list(self._replies.values()):
                 replies.put(None)
+
+
+class LibraryWorker(WorkerClient):
+    """A running library worker."""
+
+    def __init__(self, data_dir: Path, stderr: int | None = None, arguments: Sequence[str] = ()) -> None:
+        """Start it on a data folder and wait for its hello."""
+        super().__init__("library", ["--data-dir", str(data_dir), *arguments], stderr)

@@ -37,6 +37,9 @@ _INFO = 2
 # The engine says what it allocates: `Vulkan0 compute buffer size =    21.51 MiB`.
 _BUFFER = re.compile(rb"(\S+) +(\w+) buffer size = +([\d.]+) MiB")
 
+# Warnings that belong to models without a vocabulary, which only the calibration makes.
+_EXPECTED = (b"dummy tokens",)
+
 _recent_errors: deque[str] = deque(maxlen=20)
 _recent_buffers: list[Buffer] = []
 _flags: "WeakSet[AbortFlag]" = WeakSet()
@@ -48,7 +51,9 @@ def _on_log(level: int, text: bytes, _user_data: Any) -> None:
         device, use, mebibytes = (part.decode("utf-8", "replace") for part in found.groups())
         _recent_buffers.append(Buffer(device, use, int(float(mebibytes) * 2**20)))
     severity = _LOG_LEVELS.get(level)
-    if any(flag.is_set() for flag in _flags):  # it calls every abort an error
+    if any(words in text for words in _EXPECTED) or any(
+        flag.is_set() for flag in _flags
+    ):  # it calls every abort an error
         severity = None
     line = text.decode("utf-8", "replace").strip() if severity else ""
     if severity is None or not line:

@@ -11,6 +11,8 @@ import psutil
 
 from app.core.errors import ModelError
 from app.protocol.engine import (
+    Calibrate,
+    Calibration,
     CountTokens,
     EngineInfo,
     EngineProgress,
@@ -25,6 +27,7 @@ from app.protocol.engine import (
 )
 from app.protocol.system import Empty
 from app.worker.inference.backend import AbortFlag, start_backend
+from app.worker.inference.calibrating import calibrate
 from app.worker.inference.opening import open_model
 from app.worker.inference.template import Renderer, RenderStopped
 from app.worker.inference.text_model import Sink, Surroundings, TextModel
@@ -107,6 +110,11 @@ class InferenceService:
         with self._stoppable(job):
             return self._present(request.handle).measure(request, self._abort)
 
+    def calibrate(self, request: Calibrate, job: Job) -> Calibration:
+        """Measure this machine."""
+        with self._stoppable(job):
+            return calibrate(request.n_threads, self._abort, job.cancelled.is_set)
+
     @contextlib.contextmanager
     def _stoppable(self, job: Job) -> Iterator[None]:
         """Let a cancel of this job abort what the engine evaluates meanwhile."""
@@ -165,6 +173,7 @@ def main(_argv: list[str]) -> int:
                 UnloadModel: service.unload,
                 Generate: service.generate,
                 MeasureSpeed: service.measure,
+                Calibrate: service.calibrate,
             },
             "tokens": {CountTokens: service.count_tokens},
         },

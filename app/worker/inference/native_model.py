@@ -170,6 +170,10 @@ class NativeContext:
         code: int = lib.llama_decode(self.pointer, self._one_batch)
         return code
 
+    def wait(self) -> None:
+        """Wait until what was asked of the devices is done."""
+        lib.llama_synchronize(self.pointer)
+
     def keep_first(self, n_tokens: int) -> bool:
         """Drop everything behind the first `n_tokens`; False where this model's cache cannot."""
         return bool(lib.llama_memory_seq_rm(self._memory, _SEQUENCE, n_tokens, _TO_THE_END))
