@@ -12,7 +12,7 @@ from app.core.errors import NotFoundError, StorageError, UsageError
 from app.core.paths import catalogue_path
 from app.host.services.catalogue import CatalogueService
 from app.host.services.model_loading import handle_of
-from app.protocol.catalogue import ListCatalogue
+from app.protocol.catalogue import CatalogueFile, CatalogueModel, ListCatalogue
 from app.protocol.engine import Calibrate, EngineInfo, Generation, MeasureSpeed
 from app.protocol.models import BenchModel, BenchProgress, FitModel, ImportModel, ListModels, ModelsChanged
 from tests.unit.host.conftest import Context, Recorder, WorkerMaker, until
@@ -279,6 +279,27 @@ async def test_the_catalogue_with_advice_and_what_is_here(desk: ModelDesk) -> No
     found = await advice.service.find("qwen3-4b")
     assert found is not None and found.files == qwen.files
     assert await advice.service.find("gone") is None
+
+
+async def test_the_download_manager_is_answered_at_once(desk: ModelDesk) -> None:
+    advice = Advice(desk)
+    found = advice.service.find_now("qwen3-4b")
+    assert found is not None and found.recommended == "Qwen3-4B-Q6_K.gguf" and not desk.n_probes
+    assert advice.service.find_now("gone") is None
+    assert (await desk.service.path_of("first" if desk.add("first") else "")).name == "first.gguf"
+
+
+async def test_a_repository_of_the_hub_gets_a_first_advice(desk: ModelDesk) -> None:
+    files = (
+        CatalogueFile(name="small.gguf", size_bytes=GIB),
+        CatalogueFile(name="large.gguf", size_bytes=99 * GIB),
+        CatalogueFile(name="unknown.gguf", size_bytes=None),
+        CatalogueFile(name="mmproj.gguf", size_bytes=GIB, role="projector"),
+    )
+    found = CatalogueModel(id="o/r", title="r", repository="o/r", files=files)
+    advised = await Advice(desk).service.with_advice(found)
+    verdicts = [file.fit.verdict if file.fit is not None else None for file in advised.files]
+    assert verdicts == ["good", "too_large", None, None]
 
 
 async def test_a_damaged_catalogue_is_said(desk: ModelDesk, tmp_path: Path) -> None:
