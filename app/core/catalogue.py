@@ -181,12 +181,19 @@ def _bits(file: File) -> float:
     return BITS_PER_WEIGHT.get(file.quantization, 0.0)
 
 
-def installed_as(file: File, names: Iterable[tuple[str, str]]) -> str:
+def installed_as(model: Model, file: File, here: Iterable[tuple[str, str, str]]) -> str:
     """Give the name of the model here that is this file; empty where it is not here.
 
+    GGUF files are known by their names; files with everyday names by their folder, which is the model's id.
+
     Args:
-        file: of the catalogue.
-        names: (file name, name in the list) of the models here.
+        model: of the catalogue.
+        file: of its files.
+        here: (folder's name, file name, name in the list) of the models here.
     """
     wanted = file.name.rpartition("/")[2].casefold()
-    return next((name for file_name, name in names if file_name.casefold() == wanted), "")
+    is_gguf = wanted.endswith(".gguf")
+    for folder, file_name, name in here:
+        if file_name.casefold() == wanted and (is_gguf or folder == model.id):
+            return name
+    return ""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.catalogue import Catalogue, File, Model, installed_as, load_catalogue, recommended
@@ -46,6 +47,23 @@ class CatalogueService:
             return None
         return self._described(model, await self._models.room(), await self._names())
 
+    def find_now(self, model_id: str) -> CatalogueModel | None:
+        """Give a model by its id with advice from what is known already; for the download manager."""
+        if self._catalogue is None:
+            self._catalogue = load_catalogue(self._path)
+        model = self._catalogue.find(model_id)
+        return None if model is None else self._described(model, self._models.room_now(), [])
+
+    async def with_advice(self, found: CatalogueModel) -> CatalogueModel:
+        """Add a first advice to the files of a repository of the hub, of which only the sizes are known."""
+        room = await self._models.room()
+        files = []
+        for file in found.files:
+            is_model = file.role == "model" and file.size_bytes is not None and found.kind == "chat"
+            advice = self._fit.advise_size(file.size_bytes or 0, room) if is_model else None
+            files.append(replace(file, fit=advice))
+        return replace(found, files=tuple(files))
+
     async def _list(self, request: ListCatalogue, context: RequestContext) -> CatalogueList:
         await self._fit.know_speed(wait=False)
         catalogue, room, names = await self.catalogue(), await self._models.room(), await self._names()
@@ -57,10 +75,11 @@ class CatalogueService:
             )
         )
 
-    async def _names(self) -> list[tuple[str, str]]:
-        return [(Path(entry.path).name, entry.name) for entry in await self._models.entries()]
+    async def _names(self) -> list[tuple[str, str, str]]:
+        paths = [(Path(entry.path), entry.name) for entry in await self._models.entries()]
+        return [(path.parent.name, path.name, name) for path, name in paths]
 
-    def _described(self, model: Model, room: Room, names: list[tuple[str, str]]) -> CatalogueModel:
+    def _described(self, model: Model, room: Room, names: list[tuple[str, str, str]]) -> CatalogueModel:
         fits = {file.name: self._advice(model, file, room) for file in model.files}
         return CatalogueModel(
             id=model.id,
@@ -83,7 +102,7 @@ class CatalogueService:
                     quantization=file.quantization,
                     parts=file.parts,
                     role=file.role,
-                    installed=installed_as(file, names),
+                    installed=installed_as(model, file, names),
                     fit=fits[file.name],
                 )
                 for file in model.files

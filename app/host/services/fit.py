@@ -50,15 +50,11 @@ class FitService:
 
     async def room(self, replaced: Iterable[EngineInfo] = ()) -> Room:
         """Give the memory that is free now, with what these models give back."""
-        gpu = await self.gpu()
-        given_back = [_shares(info) for info in replaced]
-        return Room(
-            available_bytes=available_memory() + sum(main for main, _ in given_back),
-            gpu_available_bytes=(gpu.memory_free_bytes + sum(on_gpu for _, on_gpu in given_back))
-            if gpu
-            else 0,
-            gpu_integrated=gpu.integrated if gpu else False,
-        )
+        return _room(await self.gpu(), replaced)
+
+    def room_now(self, replaced: Iterable[EngineInfo] = ()) -> Room:
+        """Give the same with what was last heard of the graphics processor."""
+        return _room(_best_gpu(self._hardware), replaced)
 
     def advise(self, shape: ModelShape | None, room: Room, wish: Wish | None = None) -> Fit:
         """Say whether a model fits into the room and how fast it should be."""
@@ -76,9 +72,7 @@ class FitService:
 
     async def gpu(self) -> Gpu | None:
         """Give the graphics processor that a model would be put on; None where there is none."""
-        hardware = await self._current_hardware()
-        usable = [gpu for gpu in hardware.gpus if gpu.tested is not False]
-        return max(usable, key=lambda gpu: (not gpu.integrated, gpu.memory_free_bytes), default=None)
+        return _best_gpu(await self._current_hardware())
 
     def memory_changed(self) -> None:
         """Ask anew for the graphics processor's free memory: a model came or went."""
@@ -192,6 +186,23 @@ class _Silent:
 
     def forward(self, message: Any) -> None:
         """Tell nobody."""
+
+
+def _best_gpu(hardware: Hardware | None) -> Gpu | None:
+    usable = [gpu for gpu in hardware.gpus if gpu.tested is not False] if hardware is not None else []
+    return max(usable, key=lambda gpu: (not gpu.integrated, gpu.memory_free_bytes), default=None)
+
+
+def _room(gpu: Gpu | None, replaced: Iterable[EngineInfo]) -> Room:
+    given_back = [_shares(info) for info in replaced]
+    main_bytes = available_memory() + sum(main for main, _ in given_back)
+    if gpu is None:
+        return Room(available_bytes=main_bytes)
+    return Room(
+        available_bytes=main_bytes,
+        gpu_available_bytes=gpu.memory_free_bytes + sum(on_gpu for _, on_gpu in given_back),
+        gpu_integrated=gpu.integrated,
+    )
 
 
 def _shares(info: EngineInfo) -> tuple[int, int]:

@@ -42,6 +42,7 @@ class ModelFile:
         projector: the file with which it reads images, by its place or name.
         is_there: the file exists.
         folder: of another program that it stands in; None for our own and imported ones.
+        kind: where its place tells it (a folder of files); empty where its head does.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ModelFile:
     projector: Path | None = None
     is_there: bool = True
     folder: Path | None = None
+    kind: str = ""
 
     @property
     def version(self) -> FileVersion:

@@ -20,7 +20,7 @@ class Inspection:
     """What was found in a model file.
 
     Attributes:
-        format: `gguf`, or `ggml` for the formats before it.
+        format: `gguf`, `ggml` for the formats before it; of folders of files, the main one's ending.
         problem: why no engine should see the file; None where nothing is wrong.
         shape: for the fit advice; None where the head does not give it.
     """
@@ -73,6 +73,8 @@ class Inspector:
 
 def inspect(model: ModelFile) -> Inspection:
     """Read a model's heads; any thread."""
+    if model.kind:
+        return Inspection(format=model.path.suffix.lstrip("."), kind=model.kind)
     if magic_of(model.path) in LEGACY_MAGICS:
         return Inspection(format="ggml", quantization=quantization_in(model.path.name))
     for part in model.parts:

@@ -80,7 +80,7 @@ class ModelListService:
 
     async def _use_folder(self, request: UseFolder, context: RequestContext) -> FoundFolders:
         path = _whole_path(request.path)
-        await asyncio.to_thread(self._places.use, ForeignFolder(request.program, path), request.use)
+        self._places.use(ForeignFolder(request.program, path), request.use)
         self._events.publish(ModelsChanged())
         return await self._find_folders(FindFolders(), context)
 
@@ -106,7 +106,7 @@ class ModelListService:
         freed = model_removal.delete(model, files)
         if model.source == "imported":
             self._places.forget(model)
-        self._places.forget_record([path.name for path in files if path.parent == self._places.models_dir])
+        self._places.forget_record(files)
         return RemovedModel(freed_bytes=freed)
 
     async def _get_settings(self, request: GetModelSettings, context: RequestContext) -> ModelSettingsBody:

@@ -12,6 +12,7 @@ from app.core.settings import Settings
 from app.host.services.json_file import JsonFile
 from app.host.services.model_files import ModelFile, found_at, models_in, with_projectors
 from app.host.services.model_folders import TITLES, ForeignFolder, Surroundings, known_folders, models_of
+from app.host.services.model_sets import sets_in
 from app.protocol.models import FoundFolder
 
 RECORD_NAME = ".verified.json"
@@ -117,7 +118,7 @@ class ModelPlaces:
                 and (first.repository == second.repository)
             )
 
-        models = models_in(self.models_dir, "folder")
+        models = [*models_in(self.models_dir, "folder"), *sets_in(self.models_dir)]
         models = [replace(model, source="downloaded") if verified(model) else model for model in models]
         return with_projectors(models, same_origin)
 
@@ -169,15 +170,20 @@ class ModelPlaces:
             hidden.append(text)
         self._store(imported=[item for item in imported if item != text], hidden=hidden)
 
-    def forget_record(self, names: Iterable[str]) -> None:
-        """Take deleted files out of the record of verified ones.
+    def forget_record(self, files: Iterable[Path]) -> None:
+        """Take deleted files out of the record of verified ones; others' files do not stand in it.
 
         Raises:
             StorageError: it cannot be stored.
         """
         file = JsonFile(self.models_dir / RECORD_NAME, "The record of downloaded models")
         value = file.read()
-        kept = {name: item for name, item in value.items() if name not in set(names)}
+        gone = {
+            path.relative_to(self.models_dir).as_posix()
+            for path in files
+            if path.is_relative_to(self.models_dir)
+        }
+        kept = {name: item for name, item in value.items() if name not in gone}
         if kept != value:
             file.write(kept)
 
@@ -240,7 +246,7 @@ def verified_record(model: ModelFile, records: Mapping[str, Record]) -> Record |
     """Give what was verified of a model, if every one of its files is still the verified one."""
     first = None
     for path in model.files:
-        record = records.get(path.name)
+        record = records.get(path.name) or records.get(f"{path.parent.name}/{path.name}")
         with contextlib.suppress(OSError):
             state = path.stat()
             if record is not None and (state.st_size, state.st_mtime_ns) == (

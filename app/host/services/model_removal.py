@@ -1,5 +1,7 @@
 """Removing models: what was downloaded goes from the disk, what is others' only from the list."""
 
+import contextlib
+import stat
 from pathlib import Path
 
 from app.core.errors import ModelError
@@ -46,6 +48,9 @@ def delete(model: ModelFile, files: list[Path]) -> int:
         for target in (_target(model, path), path):
             if target is not None:
                 freed += _unlink(model, target)
+    if model.kind:
+        with contextlib.suppress(OSError):  # something else stands in it
+            model.path.parent.rmdir()
     return freed
 
 
@@ -69,4 +74,4 @@ def _unlink(model: ModelFile, path: Path) -> int:
             f"The file {path.name} of {model.name} could not be deleted ({error.strerror}).",
             "Close programs that use it, check that you may delete it, and try again.",
         ) from error
-    return state.st_size if state.st_nlink == 1 and not path.is_symlink() else 0
+    return state.st_size if state.st_nlink == 1 and stat.S_ISREG(state.st_mode) else 0

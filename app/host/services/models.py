@@ -125,6 +125,10 @@ class ModelsService:
         """Delete what models have read of a conversation that is gone for good; of all where it is empty."""
         await self._loader.forget_snapshots(conversation)
 
+    async def path_of(self, name: str) -> Path:
+        """Give the file of a model; raises NotFoundError `model.not_found`."""
+        return self.chosen(name, await self.candidates()).file.path
+
     async def candidate(self, name: str) -> Candidate | None:
         """Give a model of the list by its name, whatever its state; None where there is none."""
         return next((item for item in await self.candidates() if item.entry.name == name), None)
@@ -156,7 +160,14 @@ class ModelsService:
 
     async def room(self) -> Room:
         """Give the memory for a model: what is free, and what the loaded ones would give back."""
-        return await self._fit.room([item.info for item in self._loader.present().values()])
+        return await self._fit.room(self._loaded_infos())
+
+    def room_now(self) -> Room:
+        """Give the same without asking the graphics processor anew."""
+        return self._fit.room_now(self._loaded_infos())
+
+    def _loaded_infos(self) -> list[EngineInfo]:
+        return [item.info for item in self._loader.present().values()]
 
     def _wish(self, name: str) -> Wish:
         chosen = self._store.effective(name)
