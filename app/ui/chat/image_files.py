@@ -3,7 +3,7 @@
 from pathlib import Path, PurePath
 
 from PySide6.QtCore import QBuffer, QByteArray, QCoreApplication, QIODevice
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QImageWriter
 
 from app.core.errors import FileError
 
@@ -52,7 +52,7 @@ def png_of(image: QImage, name: str) -> bytes:
     content = QByteArray()
     buffer = QBuffer(content)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    if not image.save(buffer, b"PNG"):
+    if not QImageWriter(buffer, QByteArray(b"png")).write(image):
         words = _tr("The image in the clipboard cannot be used.")
         raise FileError("image.unreadable", words, _tr("Save it as a file and attach that."))
     if content.size() > MAX_BYTES:

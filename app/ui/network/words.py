@@ -34,7 +34,7 @@ def outcome_words(entry: LedgerEntry) -> str:
         "refused": _tr("refused"),
     }.get(entry.outcome, entry.outcome)
     if entry.outcome == "closed" and entry.seconds is not None:
-        seconds = QLocale().toString(entry.seconds, "f", 1 if entry.seconds < 10 else 0)
+        seconds = QLocale().toString(float(entry.seconds), "f", 1 if entry.seconds < 10 else 0)
         words = _tr("ended after {0} s").format(seconds)
     return f"{words}: {entry.detail}" if entry.detail else words
 

@@ -13,7 +13,9 @@ from app.ui.chat.choosers import ScopeChooser
 from app.ui.chat.composer import Composer
 from app.ui.chat.model_chooser import ModelChooser
 from app.ui.chat.thumbnails import Thumbnails
+from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme
+from tests.ui.fakes import FakeSession
 
 
 @pytest.fixture
