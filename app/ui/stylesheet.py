@@ -150,6 +150,9 @@ def _inputs(p: Palette, _points: float) -> str:
     QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus {{ border: 2px solid {p.focus};
         padding: 0 {SPACE_S - 1}px; min-height: {CONTROL_HEIGHT - 4}px; }}
     QLineEdit:disabled, QAbstractSpinBox:disabled {{ color: {p.text_faint}; background: {p.window}; }}
+    QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {{ background: transparent; border: none;
+        padding: 0 {SPACE_S}px; min-height: 0; }}
+    QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
     QComboBox::drop-down {{ border: none; width: 20px; }}
     QComboBox QAbstractItemView {{ background: {p.raised}; border: 1px solid {p.border}; }}
     QFrame[role="field"] {{ background: {p.raised}; border: 1px solid {p.border_strong};

@@ -53,10 +53,8 @@ class DownloadCard(QFrame):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self._icon = IconLabel("download", "busy", theme, 16)
-        self.state, self.figures = QLabel(), QLabel()
-        for label in (self.state, self.figures):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        set_role(self.figures, "muted")
+        self.state, self.figures = QLabel(), plain_label("", "muted")
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.reason = plain_label("", "")
         self.reason.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._add_buttons()
@@ -128,6 +126,10 @@ class DownloadCard(QFrame):
         for button in self._buttons:
             words = button.text().replace("&", "")
             button.setAccessibleName(f"{words}: {download.title}")
+
+    def focus_button(self) -> None:
+        """Put the keyboard on the first button that can be used now."""
+        next(button for button in self._buttons if not button.isHidden()).setFocus()
 
     @Slot()
     def _dress(self) -> None:

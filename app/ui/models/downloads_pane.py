@@ -68,7 +68,7 @@ class DownloadsPane(Page):
     def focus_first(self) -> None:
         """Put the keyboard on the newest download, or on what to do while there is none."""
         if self.cards:
-            self.cards[0].focusNextChild()
+            self.cards[0].focus_button()
         elif self.empty.buttons:
             self.empty.buttons[0].setFocus()
 
@@ -91,8 +91,7 @@ class DownloadsPane(Page):
         card.hide()
         card.deleteLater()
         if had_focus and self.cards:
-            neighbour = self.cards[min(row, len(self.cards) - 1)]
-            neighbour.remove_button.setFocus()
+            self.cards[min(row, len(self.cards) - 1)].focus_button()
 
     @Slot(QModelIndex, int, int)
     def _on_rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:

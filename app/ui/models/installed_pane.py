@@ -62,9 +62,9 @@ class InstalledPane(Page):
         self._splitter.setChildrenCollapsible(False)
         self._splitter.addWidget(card(self.list))
         self._splitter.addWidget(self.details)
-        for index, stretch in enumerate((5, 6)):
+        for index, stretch in enumerate((1, 1)):
             self._splitter.setStretchFactor(index, stretch)
-        self._splitter.setSizes([400, 480])
+        self._splitter.setSizes([430, 450])
         filled = QWidget()
         column = QVBoxLayout(filled)
         column.setContentsMargins(0, 0, 0, 0)

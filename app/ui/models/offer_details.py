@@ -11,6 +11,7 @@ from app.protocol.catalogue import CatalogueModel
 from app.protocol.downloads import Download
 from app.ui.chat.busy_indicator import BusyIndicator
 from app.ui.elements.message_card import MessageCard
+from app.ui.models.flow import flow
 from app.ui.models.hub_status import HubStatus
 from app.ui.models.offers import FileRow, choices, file_look, file_rows
 from app.ui.models.parts import FactsGrid, MarkLabel, card, plain_label, push_button, scrolling
@@ -128,10 +129,10 @@ class OfferDetails(QWidget):
     def _facts(self, offer: CatalogueModel) -> list[tuple[str, str]]:
         context = tokens_words(offer.context_length) if offer.context_length else ""
         downloads = number_words(offer.n_downloads) if offer.n_downloads is not None else ""
-        family = " · ".join(part for part in (offer.family, parameter_words(offer.n_params)) if part)
         return [
             (self.tr("Use"), kind_words(offer.kind)),
-            (self.tr("Family"), family),
+            (self.tr("Family"), offer.family),
+            (self.tr("Parameters"), parameter_words(offer.n_params)),
             (self.tr("Made for"), context),
             (self.tr("Languages"), offer.languages),
             (self.tr("Licence"), offer.licence or self.tr("Not named; look at the model's page")),
@@ -207,11 +208,6 @@ class OfferDetails(QWidget):
         return line
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.setSpacing(SPACE_S)
-        buttons.addWidget(self.button)
-        buttons.addWidget(self.link_button)
-        buttons.addStretch(1)
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(SPACE_L, SPACE_M, SPACE_L, SPACE_M)
@@ -223,7 +219,7 @@ class OfferDetails(QWidget):
         column.addSpacing(SPACE_XS)
         for below in (self._busy, self.problem, self.files_title, self.files_card):
             column.addWidget(below)
-        column.addLayout(buttons)
+        column.addWidget(flow(self.button, self.link_button))
         column.addWidget(self.note)
         column.addStretch(1)
         self._stack = QStackedWidget()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -23,6 +23,7 @@ from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS
 
 _SMALL_ICON = 16
+_DESIGN_FONT_HEIGHT = 15  # pixels; the font that the sizes were chosen with
 
 
 class Page(QWidget):
@@ -42,20 +43,20 @@ class Page(QWidget):
         heading = QLabel(title)
         set_role(heading, "title")
         self.words = plain_label(words, "muted")
-        texts = QVBoxLayout()
-        texts.setSpacing(SPACE_XS)
-        texts.addWidget(heading)
-        texts.addWidget(self.words)
         self.head = QHBoxLayout()
         self.head.setSpacing(SPACE_S)
-        self.head.addLayout(texts, 1)
+        self.head.addWidget(heading, 1)
+        texts = QVBoxLayout()
+        texts.setSpacing(SPACE_XS)
+        texts.addLayout(self.head)
+        texts.addWidget(self.words)
         self.banner = Banner(theme)
         self.body = QVBoxLayout()
         self.body.setSpacing(SPACE_M)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_XL, SPACE_L, SPACE_XL, SPACE_L)
         layout.setSpacing(SPACE_M)
-        layout.addLayout(self.head)
+        layout.addLayout(texts)
         layout.addWidget(self.banner)
         layout.addLayout(self.body, 1)
 
@@ -185,8 +186,15 @@ def scrolling(inner: QWidget, name: str) -> QScrollArea:
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setAccessibleName(name)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.viewport().setAutoFillBackground(False)
-    inner.setAutoFillBackground(False)
     inner.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     area.setWidget(inner)
+    inner.setAutoFillBackground(False)  # setWidget turned it on: the ground behind is to shine through
+    area.viewport().setAutoFillBackground(False)
     return area
+
+
+def scaled_size(widget: QWidget, width: int, height: int) -> QSize:
+    """Give a window's first size: what the default font needs, larger for a larger one, never off screen."""
+    factor = max(1.0, widget.fontMetrics().height() / _DESIGN_FONT_HEIGHT)
+    room = widget.screen().availableSize()
+    return QSize(min(round(width * factor), room.width()), min(round(height * factor), room.height()))
