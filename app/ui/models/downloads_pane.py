@@ -1,6 +1,6 @@
 """The page of downloads."""
 
-from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
@@ -38,7 +38,7 @@ class DownloadsPane(Page):
         self.resume_button = push_button(self.tr("&Resume all"), theme, "play")
         self.clear_button = push_button(self.tr("Remove &finished"), theme, "check")
         for button in (self.pause_button, self.resume_button, self.clear_button):
-            self.head.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+            self.add_button(button)
         inner = QWidget()
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(0, 0, SPACE_S, 0)

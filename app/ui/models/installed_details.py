@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QW
 
 from app.protocol.models import Loaded, ModelEntry
 from app.ui.models.flow import flow
-from app.ui.models.parts import FactsGrid, MarkLabel, card, plain_label, push_button, scrolling
+from app.ui.models.parts import FactsGrid, MarkLabel, breakable, card, plain_label, push_button, scrolling
 from app.ui.models.words import (
     Mark,
     counted,
@@ -65,7 +65,7 @@ class InstalledDetails(QWidget):
     ) -> None:
         """Show a model as it is now."""
         self._model = model
-        self.title.setText(model.name)
+        self.title.setText(breakable(model.name))
         self.state.show_mark(self._state(model, progress))
         words = self.tr("Answers wherever no other model is chosen")
         self.standard.show_mark(Mark("star", words, "accent") if is_default else None)

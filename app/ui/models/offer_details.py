@@ -10,11 +10,12 @@ from app.core.errors import AppError
 from app.protocol.catalogue import CatalogueModel
 from app.protocol.downloads import Download
 from app.ui.chat.busy_indicator import BusyIndicator
+from app.ui.elements.buttons import tool_button
 from app.ui.elements.message_card import MessageCard
 from app.ui.models.flow import flow
 from app.ui.models.hub_status import HubStatus
 from app.ui.models.offers import FileRow, choices, file_look, file_rows
-from app.ui.models.parts import FactsGrid, MarkLabel, card, plain_label, push_button, scrolling
+from app.ui.models.parts import FactsGrid, MarkLabel, breakable, card, plain_label, push_button, scrolling
 from app.ui.models.row_list import RowList
 from app.ui.models.row_model import RowModel
 from app.ui.models.words import Mark, kind_words, number_words, parameter_words, size_words, tokens_words
@@ -57,7 +58,7 @@ class OfferDetails(QWidget):
         self.files.opened.connect(self._on_file_opened)
         self.button = push_button("", theme, "download", "primary")
         self.button.clicked.connect(self._on_button_clicked)
-        self.link_button = push_button(self.tr("Copy the model's address"), theme, "link")
+        self.link_button = tool_button("link", self.tr("Copy the model's address"), theme, self)
         self.link_button.clicked.connect(self._on_link_clicked)
         self.note = plain_label("", "faint")
         self.message = MessageCard(theme)
@@ -84,7 +85,7 @@ class OfferDetails(QWidget):
         is_other = self._offer is None or self._offer.id != offer.id
         chosen = None if is_other else self.files.current
         self._offer = offer
-        self.title.setText(offer.title)
+        self.title.setText(breakable(offer.title))
         self.good_for.setText(offer.good_for)
         self.good_for.setVisible(bool(offer.good_for))
         self.facts.show_facts(self._facts(offer))

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from app.ui.elements.banner import Banner
 from app.ui.icon_label import IconLabel
 from app.ui.icons import bind_icon
+from app.ui.models.flow import flow
 from app.ui.models.words import Mark
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS
@@ -30,7 +31,6 @@ class Page(QWidget):
     """A page of the window: title, a sentence, a banner for what went wrong, and the rest.
 
     Attributes:
-        head: row of title and buttons.
         banner: hidden until something is to be said.
         body: layout for what the page is about.
     """
@@ -43,12 +43,14 @@ class Page(QWidget):
         heading = QLabel(title)
         set_role(heading, "title")
         self.words = plain_label(words, "muted")
-        self.head = QHBoxLayout()
-        self.head.setSpacing(SPACE_S)
-        self.head.addWidget(heading, 1)
+        self._buttons = flow()
+        head = QHBoxLayout()
+        head.setSpacing(SPACE_S)
+        head.addWidget(heading, 1, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self._buttons)
         texts = QVBoxLayout()
         texts.setSpacing(SPACE_XS)
-        texts.addLayout(self.head)
+        texts.addLayout(head)
         texts.addWidget(self.words)
         self.banner = Banner(theme)
         self.body = QVBoxLayout()
@@ -59,6 +61,12 @@ class Page(QWidget):
         layout.addLayout(texts)
         layout.addWidget(self.banner)
         layout.addLayout(self.body, 1)
+
+    def add_button(self, button: QPushButton) -> None:
+        """Add a button beside the title."""
+        layout = self._buttons.layout()
+        assert layout is not None
+        layout.addWidget(button)
 
     def focus_first(self) -> None:
         """Put the keyboard where work on this page begins."""
@@ -155,6 +163,13 @@ def plain_label(words: str, role: str) -> QLabel:
     return label
 
 
+def breakable(text: str) -> str:
+    """Let a label break a file's name after its marks, where it would be cut off otherwise."""
+    for mark in "-_./":
+        text = text.replace(mark, f"{mark}\u200b")
+    return text
+
+
 def push_button(words: str, theme: Theme, icon_name: str = "", role: str = "") -> QPushButton:
     """Make a button, with an icon where one is named."""
     button = QPushButton(words)
@@ -179,11 +194,11 @@ def card(*parts: QWidget, margin: int = SPACE_XS) -> QFrame:
 
 
 def scrolling(inner: QWidget, name: str) -> QScrollArea:
-    """Let a widget scroll up and down in the room that it gets."""
+    """Let a widget scroll up and down in the room that it gets; sideways only for very large fonts."""
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
     area.setAccessibleName(name)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     inner.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
