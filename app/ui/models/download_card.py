@@ -10,7 +10,7 @@ from app.protocol.downloads import Download
 from app.ui.elements.elided_label import ElidedLabel
 from app.ui.icon_label import IconLabel
 from app.ui.models.downloads_controller import ENDED, PAUSABLE, fraction
-from app.ui.models.flow import flow
+from app.ui.models.flow import FlowBox
 from app.ui.models.parts import plain_label, push_button
 from app.ui.models.words import Mark, amount_words, download_mark, duration_words, transfer_words
 from app.ui.theme import Theme, set_role
@@ -170,7 +170,7 @@ class DownloadCard(QFrame):
         top = QHBoxLayout()
         top.setSpacing(SPACE_S)
         top.addLayout(words, 1)
-        top.addWidget(flow(*self._buttons), 0, Qt.AlignmentFlag.AlignTop)
+        top.addWidget(FlowBox(*self._buttons), 0, Qt.AlignmentFlag.AlignTop)
         line = QHBoxLayout()
         line.setSpacing(SPACE_S)
         line.addWidget(self._icon)

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from app.protocol.models import Loaded, ModelEntry
-from app.ui.models.flow import flow
+from app.ui.models.flow import FlowBox
 from app.ui.models.parts import FactsGrid, MarkLabel, breakable, card, plain_label, push_button, scrolling
 from app.ui.models.words import (
     Mark,
@@ -144,7 +144,7 @@ class InstalledDetails(QWidget):
             button.clicked.connect(slot)
 
     def _lay_out(self) -> None:
-        buttons = flow(
+        buttons = FlowBox(
             self.load_button,
             self.unload_button,
             self.cancel_button,

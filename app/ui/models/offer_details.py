@@ -12,7 +12,7 @@ from app.protocol.downloads import Download
 from app.ui.chat.busy_indicator import BusyIndicator
 from app.ui.elements.buttons import tool_button
 from app.ui.elements.message_card import MessageCard
-from app.ui.models.flow import flow
+from app.ui.models.flow import FlowBox
 from app.ui.models.hub_status import HubStatus
 from app.ui.models.offers import FileRow, choices, file_look, file_rows
 from app.ui.models.parts import FactsGrid, MarkLabel, breakable, card, plain_label, push_button, scrolling
@@ -220,7 +220,7 @@ class OfferDetails(QWidget):
         column.addSpacing(SPACE_XS)
         for below in (self._busy, self.problem, self.files_title, self.files_card):
             column.addWidget(below)
-        column.addWidget(flow(self.button, self.link_button))
+        column.addWidget(FlowBox(self.button, self.link_button))
         column.addWidget(self.note)
         column.addStretch(1)
         self._stack = QStackedWidget()

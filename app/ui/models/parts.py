@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from app.ui.elements.banner import Banner
 from app.ui.icon_label import IconLabel
 from app.ui.icons import bind_icon
-from app.ui.models.flow import flow
+from app.ui.models.flow import FlowBox
 from app.ui.models.words import Mark
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS
@@ -43,7 +43,7 @@ class Page(QWidget):
         heading = QLabel(title)
         set_role(heading, "title")
         self.words = plain_label(words, "muted")
-        self._buttons = flow()
+        self._buttons = FlowBox()
         head = QHBoxLayout()
         head.setSpacing(SPACE_S)
         head.addWidget(heading, 1, Qt.AlignmentFlag.AlignTop)
@@ -64,9 +64,7 @@ class Page(QWidget):
 
     def add_button(self, button: QPushButton) -> None:
         """Add a button beside the title."""
-        layout = self._buttons.layout()
-        assert layout is not None
-        layout.addWidget(button)
+        self._buttons.add(button)
 
     def focus_first(self) -> None:
         """Put the keyboard where work on this page begins."""

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.elements.tick_box import TickBox
 from app.ui.library.filter_bar import ChevronBox
-from app.ui.models.flow import flow
+from app.ui.models.flow import FlowBox
 from app.ui.models.settings_schema import FieldSpec, automatic_words, choice_words
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import FONT_SMALL, SPACE_S, SPACE_XS
@@ -201,7 +201,7 @@ class NumberEditor(Editor):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_XS)
-        layout.addWidget(flow(self.field, self.box))
+        layout.addWidget(FlowBox(self.field, self.box))
         layout.addWidget(self.slider)
 
 
