@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from app.core.errors import AppError, NotFoundError
 from app.host.services.download_checks import Stopped, check_bytes, check_model
 from app.host.services.download_events import Announcer, body_of
-from app.host.services.download_plan import planned, wish_of
+from app.host.services.download_plan import Catalogue, planned, wish_of
 from app.host.services.download_store import (
     DONE,
     FAILED,
@@ -33,7 +33,6 @@ from app.host.services.ports import Events, Handler, RequestContext, SettingsPor
 from app.host.services.transfer import Job, Limits, Transfer, disk_failure, finished
 from app.host.services.transfer_pace import Bandwidth, Disk, Room, disk_of
 from app.protocol.body import Body
-from app.protocol.catalogue import CatalogueModel
 from app.protocol.downloads import (
     CancelDownload,
     DownloadList,
@@ -58,7 +57,7 @@ class DownloadsService:
         self,
         models_dir: Path,
         hub: Hub,
-        catalogue: Callable[[str], Awaitable[CatalogueModel | None]],
+        catalogue: Catalogue,
         settings: SettingsPort,
         events: Events,
         limits: Limits | None = None,
@@ -145,8 +144,7 @@ class DownloadsService:
     async def _start(self, request: StartDownload, context: RequestContext) -> DownloadList:
         if self._hub.network.offline:
             raise switched_off()
-        model = await self._catalogue(request.model)
-        wish = wish_of(request, lambda _id: model)
+        wish = wish_of(request, self._catalogue)
         async with self._planning:  # two wishes for one name see each other
             same = self._same(wish.repository, wish.file)
             if same:

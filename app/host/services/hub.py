@@ -3,18 +3,19 @@
 import asyncio
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from app.core.errors import AppError, ModelError, NotFoundError
+from app.core.errors import AppError, ModelError, NotFoundError, UsageError
 from app.core.gguf import read_head_from
 from app.core.hub_names import checked_file_name, checked_repository, checked_revision, printable
 from app.host.services.hub_listing import Listing, bad_answer, found_models, listing_of
 from app.host.services.network import Answer, Network, NetworkError
 from app.host.services.network.access_token import AccessToken
-from app.host.services.ports import SettingsPort
-from app.protocol.catalogue import CatalogueModel
+from app.host.services.ports import Handler, RequestContext, SettingsPort
+from app.protocol.body import Body
+from app.protocol.catalogue import CatalogueList, CatalogueModel, ListHubFiles, SearchHub
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_RESULTS = 100
@@ -119,6 +120,29 @@ class Hub:
 
     def _endpoint(self) -> str:
         return self._settings.current().hub_endpoint.strip().rstrip("/")
+
+
+class HubService:
+    """Answers front ends about the hub."""
+
+    def __init__(
+        self, hub: Hub, advised: Callable[[Listing], Awaitable[CatalogueModel]] | None = None
+    ) -> None:
+        """Take the hub, and what tells whether a repository's files fit; without it their fit stays None."""
+        self._hub, self._advised = hub, advised
+
+    def handlers(self) -> Mapping[type[Body], Handler]:
+        """Give the handlers by request type."""
+        return {SearchHub: self._search, ListHubFiles: self._files}
+
+    async def _search(self, request: SearchHub, context: RequestContext) -> CatalogueList:
+        if not request.text.strip():
+            raise UsageError("hub.empty_search", "Type what to search for.")
+        return CatalogueList(models=await self._hub.search(request.text, request.limit))
+
+    async def _files(self, request: ListHubFiles, context: RequestContext) -> CatalogueModel:
+        listing = await self._hub.listing(request.repository, request.revision)
+        return listing.model if self._advised is None else await self._advised(listing)
 
 
 def holds_head(data: bytes) -> bool:

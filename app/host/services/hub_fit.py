@@ -1,21 +1,18 @@
-"""Answers front ends about the hub: search, and the files of a repository with advice for this machine."""
+"""Advice on the files of a repository on the hub, before any of them is downloaded."""
 
 import asyncio
 import io
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 
-from app.core.errors import AppError, UsageError
+from app.core.errors import AppError
 from app.core.fit import ModelShape, Room, shape_of
 from app.core.gguf import read_head_from
 from app.host.services.fit import FitService
 from app.host.services.hub import Hub
 from app.host.services.hub_listing import Listing
 from app.host.services.models import ModelsService
-from app.host.services.ports import Handler, RequestContext
-from app.protocol.body import Body
-from app.protocol.catalogue import CatalogueFile, CatalogueList, CatalogueModel, ListHubFiles, SearchHub
+from app.protocol.catalogue import CatalogueFile, CatalogueModel
 from app.protocol.models import Fit
 
 log = logging.getLogger(__name__)
@@ -25,11 +22,11 @@ _ANY_SIZE = 2**60
 _KEPT_SHAPES = 32
 
 
-class HubService:
-    """Answers `hub.search` and `hub.files`.
+class HubAdvisor:
+    """Tells of each file of a repository whether it fits this machine.
 
-    The files of a repository are one model in several quantizations: one head, that of its smallest file,
-    tells the shape of all, and the sizes that the hub gives tell the weights of each.
+    The files are one model in several quantizations: one head, that of the smallest file, tells the shape of
+    all, and the sizes that the hub gives tell the weights of each.
     """
 
     def __init__(
@@ -40,17 +37,8 @@ class HubService:
         self._head_deadline_s = head_deadline_s
         self._shapes: dict[tuple[str, str], ModelShape] = {}
 
-    def handlers(self) -> Mapping[type[Body], Handler]:
-        """Give the handlers by request type."""
-        return {SearchHub: self._search, ListHubFiles: self._files}
-
-    async def _search(self, request: SearchHub, context: RequestContext) -> CatalogueList:
-        if not request.text.strip():
-            raise UsageError("hub.empty_search", "Type what to search for.")
-        return CatalogueList(models=await self._hub.search(request.text, request.limit))
-
-    async def _files(self, request: ListHubFiles, context: RequestContext) -> CatalogueModel:
-        listing = await self._hub.listing(request.repository, request.revision)
+    async def advised(self, listing: Listing) -> CatalogueModel:
+        """Give a repository's model with advice for each of its files; opens a connection."""
         await self._fit.know_speed(wait=False)
         shape = await self._shape(listing)
         room = await self._models.room()

@@ -133,14 +133,6 @@ class ModelsService:
         """Give a model of the list by its name, whatever its state; None where there is none."""
         return next((item for item in await self.candidates() if item.entry.name == name), None)
 
-    async def path_of(self, name: str) -> Path:
-        """Give the file of a model by its name.
-
-        Raises:
-            AppError: `model.not_found`.
-        """
-        return self.chosen(name, await self.candidates()).file.path
-
     async def entries(self, *, with_fit: bool = False) -> list[ModelEntry]:
         """Give all models by name, with what is wrong with the broken ones."""
         candidates = await self.candidates()

@@ -20,8 +20,8 @@ from app.host.services.downloads import DownloadsService
 from app.host.services.engine import EngineService
 from app.host.services.fit import FitService
 from app.host.services.hardware import HardwareService
-from app.host.services.hub import Hub
-from app.host.services.hub_fit import HubService
+from app.host.services.hub import Hub, HubService
+from app.host.services.hub_fit import HubAdvisor
 from app.host.services.images import ImagesService
 from app.host.services.library import LibraryService
 from app.host.services.model_bench import BenchService
@@ -105,7 +105,7 @@ def wire(
     network = Network(Ledger(paths.network_ledger_path), settings.current, events)
     token = AccessToken()
     hub = Hub(network, token, settings)
-    downloads = DownloadsService(paths.models_dir, hub, catalogue.find, settings, events)
+    downloads = DownloadsService(paths.models_dir, hub, catalogue.find_now, settings, events)
     services: tuple[Service, ...] = (
         ConversationsService(chats, events),
         ChatService(Ports(library, engine, models, settings, images), chats, events, queue),
@@ -115,7 +115,7 @@ def wire(
         ModelListService(models, places, loader, inspector, store, events),
         PromptPreviewService(engine, models.path_of),
         catalogue,
-        HubService(hub, models, fit),
+        HubService(hub, HubAdvisor(hub, models, fit).advised),
         downloads,
         NetworkService(network, token, settings),
         BenchService(models, engine, fit, queue),
