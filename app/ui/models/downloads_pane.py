@@ -51,6 +51,7 @@ class DownloadsPane(Page):
         self._stack.addWidget(self.area)
         self.body.addWidget(self._stack, 1)
         self._connect()
+        self._on_reset()  # it is built when it is wanted: downloads may have begun before
         self._on_changed()
 
     def _connect(self) -> None:

@@ -146,7 +146,10 @@ class ModelSettingsDialog(QDialog):
         """
         if self.template is not None:
             self.template.preview_wanted.connect(self.preview_wanted)
-        self.form.set_values(values)
+        # What follows the program's settings comes with their values; only the user's own count as set.
+        rows = self.form.rows
+        own = {name for name, row in rows.items() if name in stored or row.spec.default is not None}
+        self.form.set_values({name: value for name, value in values.items() if name in own})
         self._values, self._stored = self.form.values, frozenset(stored)
         if model is not None and model.context_trained:
             self._limit("context_length", model.context_trained)
