@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.core.errors import ModelError
+from app.core.gguf_claims import impossible
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -91,6 +92,8 @@ _TENSOR_TYPES: dict[int, tuple[int, int]] = {
     42: (64, 18),
 }
 
+_TOKENS = "tokenizer.ggml.tokens"
+_TWICE = "a token stands in its vocabulary twice"
 _DOWNLOAD_AGAIN = "Download the model again, or choose another one."
 _CHOOSE_GGUF = "Choose a model file in GGUF format (its name usually ends in .gguf)."
 
@@ -239,6 +242,7 @@ class _Reader:
     def __init__(self, file: BinaryIO, path: Path, file_bytes: int) -> None:
         self._file, self._path, self._file_bytes = file, path, file_bytes
         self._at = 0
+        self._distinct = False  # the texts of the list that comes must differ
         self._end = min(file_bytes, MAX_HEAD_BYTES)
 
     def read(self) -> GgufHead:
@@ -248,6 +252,9 @@ class _Reader:
             raise self._damaged("it claims an impossible number of parts")
         metadata = self._metadata(n_keys)
         alignment = self._alignment(metadata)
+        claim = impossible(str(metadata.get("general.architecture", "")), metadata)
+        if claim:
+            raise self._damaged(claim)
         table = [self._tensor_info() for _ in range(n_tensors)]
         data_offset = _padded(self._at, alignment)
         tensors = self._place(table, data_offset, alignment)
@@ -274,6 +281,7 @@ class _Reader:
             key = self._text(MAX_KEY_BYTES)
             if not key or key in metadata:
                 raise self._damaged("a name in its description is empty or doubled")
+            self._distinct = key == _TOKENS
             metadata[key] = self._value(self._u32())
         return metadata
 
@@ -299,7 +307,10 @@ class _Reader:
             raise self._damaged("a list in its description has an unknown type")
         if n_items <= KEPT_ARRAY_ITEMS:
             read: Callable[[int], Any] = self._value
-            return [read(kind) for _ in range(n_items)]
+            values = [read(kind) for _ in range(n_items)]
+            if self._distinct and kind == _STRING and _doubled(values):
+                raise self._damaged(_TWICE)
+            return values
         at = self._at
         if kind == _STRING:
             self._skip_strings(n_items)
@@ -312,6 +323,7 @@ class _Reader:
         read, unpack, at, end = self._file.read, _U64.unpack, self._at, self._end
         if n_items * 8 > end - at:
             raise self._truncated()
+        seen: list[int] | None = [] if self._distinct else None
         for _ in range(n_items):
             head = read(8)
             if len(head) < 8:
@@ -320,9 +332,14 @@ class _Reader:
             if n_bytes > MAX_STRING_BYTES:
                 raise self._damaged("a text in its description is impossibly long")
             at += 8 + n_bytes
-            if at > end or len(read(n_bytes)) < n_bytes:
+            text = read(n_bytes) if at <= end else b""
+            if at > end or len(text) < n_bytes:
                 raise self._truncated()
+            if seen is not None and text:
+                seen.append(hash(text))
         self._at = at
+        if seen is not None and _doubled(seen):
+            raise self._damaged(_TWICE)
 
     def _alignment(self, metadata: dict[str, Any]) -> int:
         alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
@@ -426,6 +443,12 @@ class _Reader:
             "Choose a newer file of the same model in GGUF format, or another model.",
             self._context(),
         )
+
+
+def _doubled(values: list[Any]) -> bool:
+    """Whether two are the same; empty ones are none (the engine gives them names of their own)."""
+    kept = [value for value in values if value != ""]
+    return len(set(kept)) < len(kept)
 
 
 def _padded(n_bytes: int, alignment: int) -> int:

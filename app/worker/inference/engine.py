@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _READING_SHARE = 0.8
 _PROGRESS_INTERVAL_S = 0.1
+_NO_VOCABULARY = ("none", "no_vocab")  # the engine would end the process at the first text
 _FIRST_TOKENS = (1, 2)
 _SPLIT_NAME = re.compile(r"^(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
@@ -147,6 +148,8 @@ class _Loading:
     def __init__(self, options: LoadModel, around: Surroundings) -> None:
         self._options, self._around = options, around
         self._head = read_head(Path(options.path))
+        if self._head.metadata.get("tokenizer.ggml.model") in _NO_VOCABULARY:
+            raise _not_a_chat_model(self._head)
         self._paths = _parts(self._head)
         self._stamps = {path: stamp_of(path) for path in self._paths}
         self._heads = [self._head, *(read_head(path) for path in self._paths[1:])]

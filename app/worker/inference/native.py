@@ -23,6 +23,9 @@ from typing import Any
 # Source: GCC's libgomp manual.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+# Where the engine ends the process, it would first call a debugger to print where it stood.
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+
 import llama_cpp
 
 log = logging.getLogger(__name__)

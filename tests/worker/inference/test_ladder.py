@@ -298,6 +298,7 @@ renderer.close()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="address space can be limited on Linux")
 @pytest.mark.parametrize(
     ("more_bytes", "kv_type", "n_ctx"),
