@@ -34,7 +34,7 @@ class WorkerGone(Exception):  # noqa: N818
     """The worker ended before it answered."""
 
 
-class RunningWorker:
+class WorkerClient:
     """A running worker; use as a context manager.
 
     Attributes:
@@ -42,8 +42,8 @@ class RunningWorker:
         events: messages that answer no request, in order.
     """
 
-    def __init__(self, kind: str, arguments: Sequence[str], stderr: int | None = None) -> None:
-        """Start the worker and wait for its hello."""
+    def __init__(self, kind: str, arguments: Sequence[str] = (), stderr: int | None = None) -> None:
+        """Start the worker of a kind and wait for its hello."""
         command = worker_command(kind, arguments)
         self.process = subprocess.Popen(
             command,
@@ -170,17 +170,17 @@ class RunningWorker:
                 replies.put(None)
 
 
-class LibraryWorker(RunningWorker):
+class LibraryWorker(WorkerClient):
     """A running library worker."""
 
     def __init__(self, data_dir: Path, stderr: int | None = None, arguments: Sequence[str] = ()) -> None:
-        """Start it on a data folder."""
+        """Start it on a data folder and wait for its hello."""
         super().__init__("library", ["--data-dir", str(data_dir), *arguments], stderr)
 
 
-class InferenceWorker(RunningWorker):
+class InferenceWorker(WorkerClient):
     """A running inference worker."""
 
     def __init__(self, stderr: int | None = subprocess.DEVNULL) -> None:
-        """Start it."""
+        """Start it and wait for its hello."""
         super().__init__("inference", (), stderr)

@@ -102,7 +102,7 @@ def load_model(options: LoadModel, around: Surroundings) -> LoadedModel:
     is_cancelled = around.is_cancelled
     head = read_head(Path(options.path))
     paths = _parts(head)
-    stamps = {path: stamp_of(path) for path in paths}
+    stamps = {path: _stamp(path) for path in paths}
     weight_bytes = head.weight_bytes + sum(read_head(path).weight_bytes for path in paths[1:])
     n_batch = batch_tokens(head.n_params * weight_bytes // max(head.weight_bytes, 1))
     plan = plan_memory(head, weight_bytes, options.context_length, n_batch, available_memory())
@@ -245,15 +245,14 @@ def _parts(head: GgufHead) -> list[Path]:
     ]
 
 
-def stamp_of(path: Path) -> FileStamp:
-    """Read a file's stamp; raises ModelError `model.not_found`."""
+def _stamp(path: Path) -> FileStamp:
     try:
         return FileStamp.of(path)
     except OSError as error:
         raise ModelError(
             "model.not_found",
             f"The model file “{path.name}” is not there.",
-            "Put it back, or choose another model.",
+            "Put it back beside the other parts, or choose another model.",
         ) from error
 
 

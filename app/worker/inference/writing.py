@@ -53,7 +53,8 @@ class Writer:
 
     def __post_init__(self) -> None:
         """Prepare for guessing, where this model's cache can drop guesses that were wrong."""
-        can_guess = self.loaded.model.can_forget
+        self._is_text = self.loaded.cache.is_text
+        can_guess = self.loaded.model.can_forget and self._is_text
         wanted = can_guess and self.request.prompt_lookup
         self._lookup = PromptLookup(self.loaded.cache.tokens) if wanted else None
         if not can_guess:
@@ -86,7 +87,7 @@ class Writer:
         return n_left < 2 * n_needed and not self._may_shift()
 
     def _may_shift(self) -> bool:
-        return self.request.shift_context and self.loaded.context.can_shift
+        return self.request.shift_context and self._is_text and self.loaded.context.can_shift
 
     # ------------------------------------------------------------------ tokens
 
