@@ -81,6 +81,11 @@ class WorkerClient:
         """Cancel a request; `wait` then raises RequestCancelled, or gives its result where it was faster."""
         self._send(to_message(CancelRequest(request_id=request_id)))
 
+    def await_progress(self, request_id: str, timeout_s: float = _PATIENCE_S) -> Body | None:
+        """Wait for the next message of a request that does not end it; raises queue.Empty."""
+        message = self._replies[request_id].get(timeout=timeout_s)
+        return None if message is None else from_message(message)
+
     def wait(
         self,
         request_id: str,
@@ -177,5 +182,5 @@ class InferenceWorker(WorkerClient):
     """A running inference worker."""
 
     def __init__(self, stderr: int | None = subprocess.DEVNULL) -> None:
-        """Start it."""
+        """Start it and wait for its hello."""
         super().__init__("inference", (), stderr)

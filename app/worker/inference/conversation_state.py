@@ -69,11 +69,8 @@ class ConversationState:
         cache = self._loaded.cache
         if self._store is None or not self._owner or not self._is_new or len(cache.tokens) < MIN_TOKENS:
             return
-        reader = self._loaded.reader
-        if reader is not None and reader.holds_images:
-            return  # where images stand is not kept
-        if cache.n_reusable < len(cache.tokens):
-            return  # a part was dropped from its midst: what follows is of use to this answer only
+        if cache.n_reusable < len(cache.tokens) or not cache.is_text:
+            return  # what follows a dropped part is of use to this answer only; images are not in the file
         try:
             self._loaded.raise_if_changed()
         except ModelError:

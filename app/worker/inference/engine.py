@@ -151,7 +151,7 @@ class _Loading:
         if self._head.metadata.get("tokenizer.ggml.model") in _NO_VOCABULARY:
             raise _not_a_chat_model(self._head)
         self._paths = _parts(self._head)
-        self._stamps = {path: stamp_of(path) for path in self._paths}
+        self._stamps = {path: _stamp(path) for path in self._paths}
         self._heads = [self._head, *(read_head(path) for path in self._paths[1:])]
         self._shape = shape_of(self._head, self._heads[1:])
         self._n_threads = options.n_threads or generation_threads()
@@ -363,15 +363,14 @@ def _parts(head: GgufHead) -> list[Path]:
     ]
 
 
-def stamp_of(path: Path) -> FileStamp:
-    """Read a file's stamp; raises ModelError `model.not_found`."""
+def _stamp(path: Path) -> FileStamp:
     try:
         return FileStamp.of(path)
     except OSError as error:
         raise ModelError(
             "model.not_found",
             f"The model file “{path.name}” is not there.",
-            "Put it back, or choose another model.",
+            "Put it back beside the other parts, or choose another model.",
         ) from error
 
 

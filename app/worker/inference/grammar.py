@@ -101,6 +101,8 @@ class GuidedSampler:
         self._place = JsonPlace()
         self._closers = [token for text in _CLOSERS for token in _single(text, vocabulary)]
         self._quote = _single('"', vocabulary)
+        # To the engine's grammars a control token is its spelling; in the answer it is nothing.
+        self._hidden = [token for token in vocabulary.control_tokens if vocabulary.piece(token)]
         self.closing = False
         self.seed = sampler.seed
 
@@ -112,7 +114,9 @@ class GuidedSampler:
         """
         token = self._soonest_end() if self.closing else None
         if token is None:
-            token = self._free_choice(context.logits(output))
+            logits = context.logits(output).copy()
+            logits[self._hidden] = _NEVER
+            token = self._free_choice(logits)
         self._sampler.accept(token)
         piece = self._vocabulary.piece(token)
         if piece is not None:

@@ -19,7 +19,7 @@ from app.worker.inference.adapters import Adapters
 from app.worker.inference.backend import AbortFlag
 from app.worker.inference.conversation_state import ConversationState
 from app.worker.inference.draft_model import DraftModel, open_draft
-from app.worker.inference.engine import LoadedModel, stamp_of
+from app.worker.inference.engine import FileStamp, LoadedModel
 from app.worker.inference.generation import Surplus, defused, generate
 from app.worker.inference.grammar_check import GrammarCheck
 from app.worker.inference.native_model import ABORTED, DECODED
@@ -136,7 +136,7 @@ def complete(loaded: LoadedModel, around: Surroundings) -> LlamaTextModel:
     try:
         others = [*(adapter.path for adapter in options.loras), options.draft, options.projector]
         for name in filter(None, others):
-            loaded.stamps[Path(name)] = stamp_of(Path(name))
+            loaded.stamps[Path(name)] = _stamp(Path(name))
         adapters.load(loaded.model, loaded.context, loaded.info.architecture, options.loras)
         draft = _draft(loaded, around)
         surplus = Surplus(ConversationState(loaded), BatchCost(), GrammarCheck(Path(options.path)), draft)
@@ -145,6 +145,17 @@ def complete(loaded: LoadedModel, around: Surroundings) -> LlamaTextModel:
         loaded.close()
         raise
     return LlamaTextModel(loaded, surplus, adapters)
+
+
+def _stamp(path: Path) -> FileStamp:
+    try:
+        return FileStamp.of(path)
+    except OSError as error:
+        raise ModelError(
+            "model.not_found",
+            f"The file “{path.name}” that belongs to this model is not there.",
+            "Put it back, or choose the model without it.",
+        ) from error
 
 
 def _draft(loaded: LoadedModel, around: Surroundings) -> DraftModel | None:

@@ -55,6 +55,11 @@ class PromptCache:
         """
         return len(self.tokens) if self._dropped_at is None else self._dropped_at
 
+    @property
+    def is_text(self) -> bool:
+        """Whether every place holds a token of text; an image's places hold negative numbers."""
+        return min(self.tokens, default=0) >= 0
+
     def drop(self, first: int, n_tokens: int) -> None:
         """Forget tokens in the midst; only what stands before them can be reused from now on."""
         del self.tokens[first : first + n_tokens]

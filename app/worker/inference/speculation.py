@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 _NGRAM = 3
+_MAX_TOKENS = 32_768  # to look through more would be felt before the first token
 _LEARNING = 0.15
 _SLOW_LEARNING = 0.06  # the first guess of a row is right or wrong by chance
 _WORTH_IT = 1.05  # of the plain speed: a gain that the measuring would not lose in its noise
@@ -81,7 +82,7 @@ class PromptLookup:
 
     def __init__(self, tokens: Iterable[int]) -> None:
         """Take the prompt's tokens."""
-        self._tokens = list(tokens)
+        self._tokens = list(tokens)[-_MAX_TOKENS:]
         grams = zip(*(self._tokens[n:] for n in range(_NGRAM)), strict=False)
         self._follows = {gram: at for at, gram in enumerate(grams, _NGRAM) if at < len(self._tokens)}
         self.rate = HitRate(_FIRST_GUESS_RIGHT, _NEXT_GUESS_RIGHT)

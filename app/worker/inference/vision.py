@@ -149,11 +149,6 @@ class ImageReader:
         """Free the native part, before its model."""
         self.projector.close()
 
-    @property
-    def holds_images(self) -> bool:
-        """Whether an image stands in the context."""
-        return bool(self._spans)
-
     def position(self, n_tokens: int) -> int:
         """Give the position of the token behind the first `n_tokens` of the context."""
         moved = sum(span.n_positions - span.n_tokens for span in self._spans if span.start < n_tokens)

@@ -22,6 +22,7 @@ class Vocabulary:
         bos_text: text of the token that begins a text; empty where there is none.
         eos_text: text of the token that ends one.
         end_tokens: those that usually end an answer.
+        control_tokens: those that steer and are not shown.
     """
 
     def __init__(self, model: NativeModel) -> None:
@@ -38,14 +39,15 @@ class Vocabulary:
         self.eos_text = self._text_of(int(lib.llama_vocab_eos(self._vocab)))
         endings = (int(lib.llama_vocab_eot(self._vocab)), int(lib.llama_vocab_eos(self._vocab)))
         self.end_tokens = [n for n in endings if n >= 0 and lib.llama_vocab_is_eog(self._vocab, n)]
+        is_control, vocab = lib.llama_vocab_is_control, self._vocab
+        self.control_tokens = [token for token in range(self.n_tokens) if is_control(vocab, token)]
         self._controls = self._control_pattern()
 
     def _text_of(self, token: int) -> str:
         return self._read_piece(token, True).decode("utf-8", "replace") if token >= 0 else ""
 
     def _control_pattern(self) -> re.Pattern[str] | None:
-        is_control, vocab = lib.llama_vocab_is_control, self._vocab
-        texts = {self._text_of(token) for token in range(self.n_tokens) if is_control(vocab, token)}
+        texts = {self._text_of(token) for token in self.control_tokens}
         longest_first = sorted((text for text in texts if len(text) > 1), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 

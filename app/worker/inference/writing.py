@@ -10,7 +10,6 @@ from app.worker.inference.engine import LoadedModel
 from app.worker.inference.grammar import GuidedSampler
 from app.worker.inference.sampler import Sampler
 from app.worker.inference.speculation import BatchCost, PromptLookup
-from app.worker.inference.vision import n_text
 
 CLOSING_TOKENS = 256
 """Tokens that an answer under a grammar may take beyond its limit, to come to a valid end."""
@@ -54,7 +53,8 @@ class Writer:
 
     def __post_init__(self) -> None:
         """Prepare for guessing, where this model's cache can drop guesses that were wrong."""
-        can_guess = self.loaded.model.can_forget
+        self._is_text = self.loaded.cache.is_text
+        can_guess = self.loaded.model.can_forget and self._is_text
         wanted = can_guess and self.request.prompt_lookup
         self._lookup = PromptLookup(self.loaded.cache.tokens) if wanted else None
         if not can_guess:
@@ -87,9 +87,7 @@ class Writer:
         return n_left < 2 * n_needed and not self._may_shift()
 
     def _may_shift(self) -> bool:
-        reader = self.loaded.reader
-        moves = self.request.shift_context and self.loaded.context.can_shift
-        return moves and (reader is None or not reader.holds_images)
+        return self.request.shift_context and self._is_text and self.loaded.context.can_shift
 
     # ------------------------------------------------------------------ tokens
 
@@ -157,10 +155,9 @@ class Writer:
         if n_max < 1:
             return ()
         found = self._lookup.guess(self.cost, n_max) if self._lookup is not None else ()
-        reader = self.loaded.reader
-        if not found and self.draft is not None and (reader is None or not reader.holds_images):
+        if not found and self.draft is not None:
             found = self.draft.guess([*cache.tokens, token], self.cost, n_max)
-        return found[: n_text(found, 0)]  # an image cannot be guessed
+        return found
 
     # ------------------------------------------------------------------ context shift
 

@@ -1,5 +1,7 @@
 """What of the evaluated prompt is reused: as many tokens as stand for the same beginning of the text."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,3 +155,44 @@ def test_whatever_happens_the_tokens_stand_for_the_prompt(
         for letter in answer:
             cache.add_generated(ord(letter), letter.encode())
         spoken = prompt + answer
+
+
+def test_behind_dropped_tokens_nothing_is_reused() -> None:
+    cache = PromptCache()
+    evaluate(cache, "abcdef")
+    for letter in "xyz":
+        cache.add_generated(hash_of(letter), letter.encode())
+    cache.drop(1, 2)
+    assert cache.tokens == [*two_letters("ab"), *map(hash_of, "xyz")]
+    assert cache.n_reusable == 1
+    cache.add_generated(hash_of("q"), b"q")
+    assert plan(cache, "abxyzq").n_reused == 1
+    assert plan(cache, "abcdefxyzq!").n_reused == 1
+    evaluate(cache, "abcdefxyz")
+    assert cache.n_reusable == len(cache.tokens) == 5
+    assert plan(cache, "abcdefxyz").n_reused == 4
+
+
+def test_dropping_twice_keeps_the_first_place() -> None:
+    cache = PromptCache()
+    evaluate(cache, "abcdefghij")
+    cache.drop(2, 1)
+    cache.drop(3, 1)
+    assert (cache.n_reusable, cache.tokens) == (2, two_letters("abcdgh"))
+    cache.keep_first(3)
+    assert cache.n_reusable == 2
+    cache.keep_first(2)
+    cache.add_generated(hash_of("x"), b"x")
+    assert cache.n_reusable == 3
+
+
+@given(st.lists(st.text("abcé", max_size=6), min_size=1, max_size=6))
+def test_content_survives_a_file(prompts: list[str]) -> None:
+    cache = PromptCache()
+    for prompt in prompts:
+        evaluate(cache, prompt + "!")
+        cache.add_generated(hash_of("x"), b"x")
+    again = PromptCache.from_json(json.loads(json.dumps(cache.to_json())))
+    assert again.tokens == cache.tokens
+    for prompt in prompts:
+        assert plan(again, prompt + "!x?") == plan(cache, prompt + "!x?")

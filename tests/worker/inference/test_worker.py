@@ -14,12 +14,14 @@ from app.protocol.channel import ConnectionLost, RequestCancelled, RequestError
 from app.protocol.engine import (
     CountTokens,
     EngineProgress,
+    ForgetSnapshots,
     Generate,
     Generation,
     ImagePixels,
     LoadModel,
     PromptMessage,
     PromptProgress,
+    SaveSnapshot,
     TokenGenerated,
     UnloadModel,
 )
@@ -55,6 +57,33 @@ async def test_answer_over_stdio(worker: RunningWorker, tiny_path: Path) -> None
     result = from_json(Generation, messages[-1].body)
     assert any(isinstance(body, PromptProgress) for body in bodies)
     assert "".join(body.text for body in bodies if isinstance(body, TokenGenerated)) == result.text
+
+
+async def test_snapshots_are_kept_used_and_forgotten(tmp_path: Path, tiny_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    load = LoadModel(path=str(tiny_path), snapshot_dir=str(folder), snapshot_limit_bytes=2**30)
+    ask = Generate(messages=user("abcdefghij" * 30), conversation="c", max_tokens=4)
+    async with running_worker() as worker:
+        assert await code_of(worker, SaveSnapshot()) == "model.not_loaded"
+        await worker.channel.call(ForgetSnapshots(directory=str(folder)))  # works with no model
+        await worker.channel.call(load)
+        first = await worker.channel.call(ask)
+        await worker.channel.call(SaveSnapshot())
+        assert len(list(folder.iterdir())) == 1
+    async with running_worker() as worker:
+        await worker.channel.call(load)
+        again = await worker.channel.call(ask)
+        assert again.from_snapshot and again.text == first.text
+        await worker.channel.call(ForgetSnapshots(directory=str(folder), conversation="c"))
+        await worker.channel.call(SaveSnapshot())
+        assert list(folder.iterdir()) == []
+        assert not (await worker.channel.call(ask)).from_snapshot
+        await worker.channel.call(UnloadModel())
+        assert len(list(folder.iterdir())) == 1, "it was kept before the model went"
+        await worker.channel.call(load)
+        assert (await worker.channel.call(ask)).from_snapshot
+        await worker.channel.call(ask)
+    assert len(list(folder.iterdir())) == 1, "and when the worker ended"
 
 
 async def test_loading_again_keeps_and_replaces(worker: RunningWorker, tmp_path: Path) -> None:

@@ -258,6 +258,14 @@ def test_grammar_that_cannot_end_ends_with_the_cap(llama: Answerer) -> None:
     assert (result.finish, result.completion_tokens) == ("length", 3 + CLOSING_TOKENS)
 
 
+def test_control_tokens_are_no_text_of_a_grammar(llama: Answerer) -> None:
+    """To the engine `<|im_start|>` would be twelve characters, in the answer it is none."""
+    wish = Sampling(logit_bias={"<|im_start|>": 50.0})
+    for seed in range(5):
+        result = llama("x", grammar="root ::= [ -~]{12}", sampling=wish, temperature=1.0, seed=seed)
+        assert len(result.text) == 12
+
+
 def test_stop_string_ends_an_answer_under_a_grammar(llama: Answerer) -> None:
     result = llama("x", grammar='root ::= "one two three"', stop=(" two",))
     assert (result.text, result.finish) == ("one", "stop")
