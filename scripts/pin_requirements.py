@@ -8,12 +8,14 @@ serves the same bytes.
 
 Files: ``runtime.txt`` (what the program needs), ``build.txt`` (what the set-up and the installers need on
 top), ``test.txt`` (what ``scripts/test.py`` needs on top), ``engine.txt`` (llama-cpp-python's source) and
-``engine_build.txt`` (the tools that compile it). No package stands in two of the first three files.
+``engine_build.txt`` (the tools that compile it), ``legacy.txt`` and ``legacy_build.txt`` (the same for
+ctransformers, the engine for files from before GGUF). No package stands in two of the first three files.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -29,6 +31,8 @@ from scripts.setup.model_files import sha256_of
 
 ENGINE = "llama-cpp-python"
 ENGINE_BUILD_TOOLS = ("scikit-build-core[pyproject]>=0.10", "cmake>=3.31,<5", "ninja>=1.11")
+LEGACY, LEGACY_VERSION = "ctransformers", "0.2.27"  # the last one; its project has ended
+LEGACY_BUILD_TOOLS = ("cmake>=3.31,<5", "ninja>=1.11", "setuptools>=77")
 MINIMUM_PYTHON = "3.11"
 
 _HEADER = "# Written by scripts/pin_requirements.py; do not edit. {}\n"
@@ -77,7 +81,7 @@ class Resolver:
 
     def source_archive_pin(self, name: str, version: str) -> str:
         """Return the pin of a package's source archive alone: no prebuilt wheel can take its place."""
-        target_dir = self._work_dir / "source"
+        target_dir = self._work_dir / f"source-{name}"
         command = [
             str(self.python_path),
             "-m",
@@ -88,7 +92,9 @@ class Resolver:
             "--no-binary",
             name,
         ]
-        subprocess.run([*command, "--dest", str(target_dir), f"{name}=={version}"], check=True)
+        command += ["--dest", str(target_dir), f"{name}=={version}"]
+        # ctransformers' setup.py then needs setuptools alone to tell its name.
+        subprocess.run(command, check=True, env=dict(os.environ, CT_WHEEL="1"))
         (archive_path,) = target_dir.iterdir()
         return f"{name}=={version} \\\n    --hash=sha256:{sha256_of(archive_path)}\n"
 
@@ -162,6 +168,9 @@ def pin_all(requirements_dir: Path, *, upgrade: bool) -> None:
         tools_path.write_text("\n".join(ENGINE_BUILD_TOOLS) + "\n", encoding="utf-8")
         tools = resolver.compile(tools_path, preferred=pinned)
         engine = resolver.source_archive_pin(ENGINE, engine_version(runtime))
+        tools_path.write_text("\n".join(LEGACY_BUILD_TOOLS) + "\n", encoding="utf-8")
+        legacy_tools = resolver.compile(tools_path, preferred=pinned)
+        legacy = resolver.source_archive_pin(LEGACY, LEGACY_VERSION)
     runtime_names = names_in(runtime)
     write(requirements_dir, "runtime.txt", "What the program needs.", without(runtime, {ENGINE}))
     write(requirements_dir, "build.txt", "Set-up and installers, on top.", without(build, runtime_names))
@@ -170,6 +179,18 @@ def pin_all(requirements_dir: Path, *, upgrade: bool) -> None:
     )
     write(requirements_dir, "engine.txt", "The engine's source; compiled by the set-up.", engine)
     write(requirements_dir, "engine_build.txt", "The tools that compile the engine.", tools)
+    write(
+        requirements_dir,
+        "legacy.txt",
+        "The source of the engine for old files; compiled by the set-up.",
+        legacy,
+    )
+    write(
+        requirements_dir,
+        "legacy_build.txt",
+        "The tools that compile the engine for old files.",
+        legacy_tools,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

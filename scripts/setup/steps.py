@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from scripts.setup import engine, environment, model_files, system_libraries
+from scripts.setup import engine, environment, legacy, model_files, system_libraries
 from scripts.setup.layout import Layout
 from scripts.setup.model_pins import CHAT_MODEL, EMBEDDING_MODEL, STARTER_MODELS
 from scripts.setup.progress import Progress, SetupError
@@ -116,6 +116,11 @@ def _install_engine(layout: Layout, progress: Progress) -> bool:
     return True
 
 
+def _install_legacy_engine(layout: Layout, progress: Progress) -> bool:
+    legacy.install(layout, progress)
+    return True
+
+
 def _project_key(layout: Layout) -> str:
     return key_of(layout.root_dir / "pyproject.toml", str(layout.root_dir))
 
@@ -145,6 +150,7 @@ RUN_STEPS = (
     ),
     Step("embedder", _embedder_key, _build_embedder, _embedder_holds),
     Step("engine", engine.engine_key, _install_engine),
+    Step("legacy-engine", legacy.legacy_key, _install_legacy_engine),
     Step("project", _project_key, _install_project, _project_holds),
 )
 

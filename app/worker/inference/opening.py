@@ -1,5 +1,8 @@
 """Opens a model file with the engine that knows its format."""
 
+from pathlib import Path
+
+from app.core.ggml_legacy import is_legacy
 from app.protocol.engine import LoadModel
 from app.worker.inference.engine import load_model
 from app.worker.inference.llama_text_model import complete
@@ -14,6 +17,10 @@ def open_model(request: LoadModel, around: Surroundings) -> TextModel:
         ModelError: codes of `LoadModel`.
         Cancelled: on request.
     """
+    if is_legacy(Path(request.path)):
+        from app.worker.inference.legacy_text_model import load_legacy  # another engine, seldom used
+
+        return load_legacy(request, around)
     projector = check_projector(request) if request.projector else None
     loaded = load_model(request, around)
     if projector is not None:

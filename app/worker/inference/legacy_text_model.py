@@ -1,0 +1,449 @@
+"""A model file from before GGUF on ctransformers, as the worker uses it."""
+
+import random
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.core.errors import ModelError
+from app.core.ggml_legacy import LegacyHead, read_legacy_head
+from app.protocol.engine import (
+    CountTokens,
+    EngineInfo,
+    Generate,
+    Generation,
+    LoadModel,
+    MeasuredSpeed,
+    MeasureSpeed,
+    PromptMessage,
+    PromptProgress,
+    TokenCounts,
+)
+from app.worker.inference.backend import AbortFlag
+from app.worker.inference.cores import generation_threads
+from app.worker.inference.engine import FileStamp
+from app.worker.inference.legacy_native import LegacyModel, bindings
+from app.worker.inference.memory import available_memory
+from app.worker.inference.template import ChatTemplate, RenderStopped, fallback_template
+from app.worker.inference.text_model import Sink, Surroundings
+from app.worker.inference.text_stream import TextStream
+from app.worker.inference.warming import read_ahead
+from app.worker.runtime import Cancelled
+
+NOTE = (
+    "This file is in an old format. The engine for it runs on the processor alone and knows no GPU, images, "
+    "LoRA adapters, draft models, grammars or stored conversations."
+)
+_READING_SHARE = 0.8
+_PROGRESS_INTERVAL_S = 0.1
+_TEXT_INTERVAL_S = 0.033
+# What the engine takes beside weights and KV cache: two or three fixed buffers of 256 MB.
+_BUFFER_BYTES = 3 * 256 * 1024 * 1024
+_DEFAULT_CONTEXT = 2_048  # of the architectures whose files do not name it
+_WINDOW = 64
+_LARGEST_BATCH = 64
+_BATCH_S = 0.08  # so that a cancel is seen soon: this engine cannot be interrupted
+_PIECE_CHARS = 2_000
+_SEED_RANGE = 2**31 - 1
+_GIB = 1024**3
+_BREAK = "\u2060"  # word joiner: no width, no break
+# Texts that its tokenizers take for ends and turns. Source: `starcoder.cc` and `dolly.cc` there.
+_CONTROLS = re.compile(
+    r"<\|(?:system|user|assistant|end|end_of_turn|endoftext)\|>|<fim[-_](?:prefix|middle|suffix|pad)>"
+    r"|### (?:End|Instruction:|Response:)"
+)
+
+
+def load_legacy(options: LoadModel, around: Surroundings) -> "LegacyTextModel":
+    """Check, read and load a model file; the thread that will generate calls it.
+
+    Raises:
+        ModelError: codes of `LoadModel`.
+        Cancelled: on request.
+    """
+    started = time.perf_counter()
+    path = Path(options.path)
+    head = read_legacy_head(path)
+    if options.projector:
+        raise ModelError(
+            "projector.bad",
+            f"“{path.name}” is in an old format that reads no images.",
+            "Choose a newer model, or this one without a projector.",
+        )
+    bindings()
+    n_context = _context_length(head, options.context_length)
+    _require_memory(head, n_context)
+    stamp = FileStamp.of(path)
+    read_ahead(path, lambda done: around.on_progress(done * _READING_SHARE, ""), around.is_cancelled)
+    if around.is_cancelled():
+        raise Cancelled
+    n_threads = options.n_threads or generation_threads()
+    try:
+        model = LegacyModel(path, head.kind, n_context)
+    except OSError as error:
+        raise ModelError(
+            "model.load_failed",
+            f"The engine for old files could not load “{path.name}”.",
+            "Choose a newer file of the same model in GGUF format, or another model.",
+            {"kind": head.kind},
+        ) from error
+    around.on_progress(1.0, NOTE)
+    source, stop = fallback_template(knows_chatml=False)
+    if options.template:
+        source, stop = options.template, ()
+    loaded = _Loaded(head, stamp, model, n_threads, min(model.n_context, n_context))
+    template = ChatTemplate(source, "", "", around.renderer, stop)
+    return LegacyTextModel(options, loaded, template, time.perf_counter() - started)
+
+
+def _context_length(head: LegacyHead, wished: int) -> int:
+    """Choose the context: where the file names it, the engine takes no other."""
+    return head.context_length or wished or _DEFAULT_CONTEXT
+
+
+def _require_memory(head: LegacyHead, n_context: int) -> None:
+    needed = head.weight_bytes + n_context * head.kv_bytes_per_token + _BUFFER_BYTES
+    available = available_memory()
+    if needed > available:
+        raise ModelError(
+            "model.too_large",
+            f"“{head.path.name}” needs about {needed / _GIB:.1f} GB of memory, and {available / _GIB:.1f} GB "
+            "are free.",
+            "Close other programs, or choose a smaller model.",
+            {"needed_bytes": needed, "available_bytes": available, "n_ctx": n_context},
+        )
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What a loaded file consists of."""
+
+    head: LegacyHead
+    stamp: FileStamp
+    model: LegacyModel
+    n_threads: int
+    n_context: int
+
+
+class LegacyTextModel:
+    """A loaded model file from before GGUF (text_model.TextModel)."""
+
+    def __init__(
+        self, options: LoadModel, loaded: _Loaded, template: ChatTemplate, load_seconds: float
+    ) -> None:
+        """Take the loaded parts."""
+        self._options, self._template = options, template
+        self._loaded, self._model = loaded, loaded.model
+        self._evaluated: list[int] = []
+        self._batch = 1
+        head = loaded.head
+        self._info = EngineInfo(
+            path=str(head.path),
+            name=head.path.stem,
+            architecture=head.kind,
+            description=f"{head.kind} {head.n_params / 1e6:,.0f}M {head.storage}",
+            n_params=head.n_params,
+            context_length=loaded.n_context,
+            context_trained=head.context_length,
+            has_template=False,
+            load_seconds=load_seconds,
+            n_threads=loaded.n_threads,
+            handle=options.handle,
+            engine="legacy",
+            n_layers=head.n_layer,
+            kv_type="f32" if head.kv_bytes_per_token == 8 * head.n_layer * head.n_embd else "f16",
+            notes=(NOTE,),
+        )
+
+    @property
+    def options(self) -> LoadModel:
+        """As it was asked for."""
+        return self._options
+
+    @property
+    def info(self) -> EngineInfo:
+        """As it was loaded."""
+        return self._info
+
+    def raise_if_changed(self) -> None:
+        """Check the file, parts of which may be memory-mapped; raises ModelError."""
+        path = self._loaded.head.path
+        try:
+            same = FileStamp.of(path) == self._loaded.stamp
+        except OSError:
+            same = False
+        if not same:
+            raise ModelError(
+                "model.changed",
+                f"The model file “{path.name}” was changed or removed while the model was in use.",
+                "Load the model again, or choose another one.",
+            )
+
+    def save_snapshot(self) -> None:
+        """Keep nothing: this engine cannot."""
+
+    def close(self) -> None:
+        """Free the native parts."""
+        self._model.close()
+
+    # ------------------------------------------------------------------ tokens
+
+    def tokenize(self, text: str) -> list[int]:
+        """Give the tokens of a text.
+
+        Longer ones are cut before: the engine's regular expressions call themselves for every letter of a
+        word and would end the process at some hundred thousand.
+        """
+        if not self._loaded.head.has_pieces:
+            with_beginning = self._loaded.head.kind == "llama"
+            return self._model.tokenize(_clean(text), with_beginning=with_beginning)
+        tokens: list[int] = []
+        for piece in pieces(text):
+            tokens += self._model.tokenize(_clean(piece), with_beginning=False)
+        return tokens
+
+    def count(self, request: CountTokens) -> TokenCounts:
+        """Count tokens of texts, or of a rendered conversation; raises ModelError where images are named."""
+        if request.messages:
+            _require_plain(request.images)
+            prompt = self._template.render(_defused(request.messages))
+            return TokenCounts(counts=(len(self.tokenize(prompt)),))
+        return TokenCounts(counts=tuple(len(self.tokenize(text)) for text in request.texts))
+
+    # ------------------------------------------------------------------ answers
+
+    def generate(self, request: Generate, payload: bytes, abort: AbortFlag, sink: Sink) -> Generation:
+        """Continue a conversation; raises as TextModel."""
+        self.raise_if_changed()
+        _require_plain(request.images)
+        if request.grammar or request.json_schema is not None:
+            raise ModelError(
+                "model.unsupported",
+                "The engine for old model files cannot keep an answer to a given form.",
+                "Choose a model in GGUF format for this.",
+            )
+        answer = _Answer(self, request, (*request.stop, *self._template.stop), sink)
+        try:
+            finish = answer.write(abort)
+        except (Cancelled, RenderStopped) as stopped:
+            raise Cancelled(answer.result("cancelled")) from stopped
+        return answer.result(finish)
+
+    def prompt_tokens(self, request: Generate) -> list[int]:
+        """Render and tokenize a prompt.
+
+        Raises:
+            ModelError: `prompt.template_failed`, `prompt.too_long`.
+        """
+        tokens = self.tokenize(self._template.render(_defused(request.messages)))
+        room = self._loaded.n_context
+        if len(tokens) >= room:
+            raise ModelError(
+                "prompt.too_long",
+                f"The conversation has {len(tokens):,} tokens and this model's context holds {room:,}.",
+                "Start a new conversation, ask about fewer documents, or choose another model.",
+                {"prompt_tokens": len(tokens), "context_length": room},
+            )
+        return tokens or [self._model.end_token]
+
+    @property
+    def model(self) -> LegacyModel:
+        """The native part."""
+        return self._model
+
+    def keep_common(self, tokens: Sequence[int]) -> int:
+        """Forget what the context holds beyond the beginning it shares with a prompt; give its tokens."""
+        n = 0
+        most = min(len(tokens) - 1, len(self._evaluated))
+        while n < most and tokens[n] == self._evaluated[n]:
+            n += 1
+        del self._evaluated[n:]
+        return n
+
+    def evaluate(self, tokens: Sequence[int], abort: AbortFlag, on_part: Callable[[int], None]) -> None:
+        """Evaluate tokens behind what the context holds, in parts as large as a cancel may wait for.
+
+        Raises:
+            Cancelled: the flag was set; what was evaluated stays.
+            ModelError: `engine.failed`.
+        """
+        done = 0
+        while done < len(tokens):
+            if abort.is_set():
+                raise Cancelled
+            part = tokens[done : done + self._batch]
+            started = time.perf_counter()
+            if not self._model.evaluate(part, len(self._evaluated), self._loaded.n_threads):
+                self._evaluated.clear()
+                raise ModelError(
+                    "engine.failed",
+                    "The engine for old files could not go on with this answer.",
+                    "Ask again; if it happens again, choose another model.",
+                    {"kind": self._loaded.head.kind},
+                )
+            seconds = (time.perf_counter() - started) / len(part)
+            self._batch = max(1, min(_LARGEST_BATCH, 2 * self._batch, int(_BATCH_S / max(seconds, 1e-6))))
+            self._evaluated += part
+            done += len(part)
+            on_part(done)
+
+    # ------------------------------------------------------------------ speed
+
+    def measure(self, request: MeasureSpeed, abort: AbortFlag) -> MeasuredSpeed:
+        """Evaluate a prompt of arbitrary tokens, then single ones; raises Cancelled."""
+        room = self._loaded.n_context - 1
+        n_generated = min(request.n_generate, max(1, room // 2))
+        n_prompt = max(1, min(request.n_prompt, room - n_generated))
+        tokens = [1 + n * 7919 % (self._model.n_vocab - 1) for n in range(n_prompt + n_generated)]
+        self._evaluated.clear()
+        try:
+            started = time.perf_counter()
+            self.evaluate(tokens[:n_prompt], abort, lambda _done: None)
+            middle = time.perf_counter()
+            for token in tokens[n_prompt:]:
+                self.evaluate([token], abort, lambda _done: None)
+            ended = time.perf_counter()
+        finally:
+            self._evaluated.clear()
+        return MeasuredSpeed(
+            n_prompt=n_prompt,
+            n_generated=n_generated,
+            prompt_tokens_per_s=n_prompt / (middle - started),
+            tokens_per_s=n_generated / (ended - middle),
+            measured_bytes=self._info.measured_bytes,
+        )
+
+
+class _Answer:
+    """One answer in the making."""
+
+    def __init__(self, owner: LegacyTextModel, request: Generate, stop: Sequence[str], sink: Sink) -> None:
+        self._started = time.perf_counter()
+        self._owner, self._model, self._request, self._sink = owner, owner.model, request, sink
+        self._stream = TextStream(stop)
+        self._pending: list[str] = []
+        self._sent_s = self._reported_s = float("-inf")
+        self._prompt_tokens = self._cached_tokens = 0
+        self._drawn: list[int] = []
+        self._first_s = self._last_s = 0.0
+        self._seed = request.seed
+        if self._seed is None:
+            self._seed = random.randrange(_SEED_RANGE)  # noqa: S311  # chooses words, guards nothing
+
+    def write(self, abort: AbortFlag) -> str:
+        """Evaluate the prompt and pick tokens until something ends the answer; give the reason."""
+        tokens = self._owner.prompt_tokens(self._request)
+        self._prompt_tokens = len(tokens)
+        self._cached_tokens = self._owner.keep_common(tokens)
+        new = tokens[self._cached_tokens :]
+        self._owner.evaluate(new, abort, lambda done: self._report(done, len(new)))
+        n_room = min(self._request.max_tokens, self._owner.info.context_length - len(tokens) + 1)
+        for n in range(1, n_room + 1):
+            token = self._pick()
+            now_s = time.perf_counter()
+            self._first_s = self._first_s or now_s
+            if self._model.is_end(token):
+                return "stop"
+            self._last_s = now_s
+            self._drawn.append(token)
+            self._give(self._model.piece(token), now_s)
+            if self._stream.stopped:
+                return "stop"
+            if n < n_room:
+                self._owner.evaluate([token], abort, lambda _done: None)
+        return "length" if n_room == self._request.max_tokens else "context"
+
+    def _report(self, done: int, total: int) -> None:
+        now_s = time.perf_counter()
+        if done == total or now_s - self._reported_s >= _PROGRESS_INTERVAL_S:
+            self._reported_s = now_s
+            self._sink.on_prompt(PromptProgress(done=done, total=total, cached=self._cached_tokens))
+
+    def _pick(self) -> int:
+        """Pick the next token: the likeliest one here, a random one with the engine's own sampler."""
+        request, recent = self._request, self._drawn[-_WINDOW:]
+        if request.temperature <= 0:
+            logits = np.array(self._model.logits(), dtype=np.float32)
+            for token in set(recent):
+                # The engine's own formula. Source: `gpt_sample_top_k_top_p` in `models/common.h`.
+                logit = logits[token]
+                logits[token] = (
+                    logit * request.repeat_penalty if logit <= 0 else logit / request.repeat_penalty
+                )
+            return int(logits.argmax())
+        n_vocab = self._model.n_vocab
+        top_k = min(request.top_k or n_vocab, n_vocab)
+        seed = ((self._seed or 0) + len(self._drawn)) % _SEED_RANGE  # the engine begins anew at each token
+        return self._model.draw(
+            recent, top_k, request.top_p, request.temperature, request.repeat_penalty, seed
+        )
+
+    def _give(self, piece: bytes, now_s: float) -> None:
+        text = self._stream.feed(piece)
+        if text:
+            self._pending.append(text)
+        if self._pending and now_s - self._sent_s >= _TEXT_INTERVAL_S:
+            self._sent_s = now_s
+            self._send()
+
+    def _send(self) -> None:
+        text = "".join(self._pending)
+        self._pending.clear()
+        if text:
+            self._sink.on_text(text)
+
+    def result(self, finish: str) -> Generation:
+        """Send the text that is left and give the figures."""
+        self._pending.append(self._stream.finish())
+        self._send()
+        n, seconds = len(self._drawn), self._last_s - self._first_s
+        return Generation(
+            text=self._stream.text,
+            prompt_tokens=self._prompt_tokens,
+            cached_tokens=self._cached_tokens,
+            completion_tokens=n,
+            first_token_s=self._first_s - self._started if self._first_s else None,
+            tokens_per_s=(n - 1) / seconds if n > 1 and seconds > 0 else None,
+            finish=finish,
+            seed=self._seed if self._request.temperature > 0 else None,
+        )
+
+
+def pieces(text: str) -> list[str]:
+    """Cut a text into parts of at most 2,000 characters, before a white space where there is one."""
+    parts = []
+    while len(text) > _PIECE_CHARS:
+        at = max(text.rfind(space, 1, _PIECE_CHARS) for space in " \n\t")
+        at = at if at > 0 else _PIECE_CHARS
+        parts.append(text[:at])
+        text = text[at:]
+    return [*parts, text]
+
+
+def _clean(text: str) -> bytes:
+    """Give a text's bytes; C's texts end at NUL."""
+    return text.encode("utf-8", "replace").replace(b"\0", b"")
+
+
+def _defused(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
+    """Give the messages with what the tokenizers take for control tokens broken by an invisible character."""
+    return tuple(
+        PromptMessage(
+            role=message.role,
+            content=_CONTROLS.sub(lambda match: match[0][0] + _BREAK + match[0][1:], message.content),
+        )
+        for message in messages
+    )
+
+
+def _require_plain(images: Sequence[object]) -> None:
+    if images:
+        raise ModelError(
+            "model.no_images",
+            "This model is in an old format that reads no images.",
+            "Choose a model that reads images, or ask without the image.",
+        )
