@@ -83,7 +83,9 @@ def main() -> int:
     if loader_dir() is None or shutil.which("unshare") is None:
         print(f"This drill needs {LOADER} and unshare.")
         return 2
-    environment = os.environ | {"PYTHONPATH": str(options.engine.resolve())}
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = [str(options.engine.resolve()), *filter(None, others)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     with tempfile.TemporaryDirectory() as work_dir:
         command = ["unshare", "-m", sys.executable, "-m", "scripts.faults.hidden_vulkan"]
         return subprocess.run(
