@@ -198,7 +198,7 @@ def requirements(
         Requirement(
             name="Vulkan driver",
             found=bool(drivers),
-            detail=", ".join(drivers) or "no driver describes itself to the loader",
+            detail=", ".join(drivers) or _no_driver_detail(vendors, distribution, system),
             needed_for="Vulkan",
         ),
         _part("Vulkan", parts, found_plugins),
@@ -223,6 +223,12 @@ def _loader_detail(loader: Loading, distribution: str, system: str) -> str:
     if system == "win32":
         return "missing; a graphics driver brings it along"
     return f"missing; install {package_words('loader', distribution)}"
+
+
+def _no_driver_detail(vendors: Sequence[str], distribution: str, system: str) -> str:
+    if system == "win32":
+        return "none is installed; install the newest graphics driver of the card's maker"
+    return f"none is installed; install {package_words(vendors[0] if vendors else '', distribution)}"
 
 
 def _part(name: str, parts: GpuParts, found_plugins: Mapping[str, Path]) -> Requirement:

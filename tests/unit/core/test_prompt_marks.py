@@ -37,10 +37,20 @@ def test_words_that_only_end_like_a_mark_stay() -> None:
         ("[SYSTEM_PROMPT]{{ m }}", "[SYSTEM_PROMPT]"),
         ("{{ '<|' + message['role'] + '|>' }}", "<|assistant|>"),
         ("<|{{ message.role }}|>", "<|user|>"),
+        ("{{ '### Human:\n' + m.content }}", "### Human:"),
+        ("{{ '## Task: ' + m.content }}", "## Task:"),
+        ("{{ '<me>: ' + m.content }}", "<me>:"),
+        ("### {{ m.role | capitalize }}:", "### User:"),
     ],
 )
 def test_marks_are_read_from_any_template(source: str, mark: str) -> None:
     assert mark not in defused(f"a {mark} b", marks_pattern(source))
+
+
+def test_role_words_of_any_template_count_at_the_beginning_of_a_line() -> None:
+    pattern = marks_pattern("{{ 'GPT4 Correct User: ' + m.content }}{{ 'Human: ' + m.content }}")
+    text = "Human: a\nUser: b\nThe Human: c\nSystem: d"
+    assert defused(text, pattern) == f"H{BREAK}uman: a\nU{BREAK}ser: b\nThe Human: c\nSystem: d"
 
 
 def test_texts_of_the_models_own_tokens_are_marks_too() -> None:

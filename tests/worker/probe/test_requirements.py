@@ -172,6 +172,23 @@ def test_requirements_with_a_card_of_nvidia(tmp_path: Path, monkeypatch: pytest.
     assert parts.missing == ("libvulkan.so.1",) and not parts.loader and parts.built == ("CUDA", "Vulkan")
 
 
+@pytest.mark.parametrize(
+    ("vendors", "system", "words"),
+    [
+        ([], "linux", "install the package mesa-vulkan-drivers"),
+        (["NVIDIA", "Intel"], "linux", "install the package nvidia-driver"),
+        ([], "win32", "newest graphics driver of the card's maker"),
+    ],
+)
+def test_without_drivers_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendors: list[str], system: str, words: str
+) -> None:
+    fake_loads(monkeypatch, {})
+    monkeypatch.setattr(module, "vulkan_drivers", lambda **_: [])
+    found, _ = requirements(Engine(backends=("CPU",)), tmp_path, vendors, "debian", system)
+    assert not found[1].found and words in found[1].detail
+
+
 def test_a_part_that_loads_but_was_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_loads(monkeypatch, {})
     (tmp_path / "libggml-vulkan.so").touch()
