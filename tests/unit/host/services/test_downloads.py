@@ -690,6 +690,29 @@ async def test_what_a_crash_left_is_swept_away(place: Place) -> None:
         assert not orphan.exists() and other.exists()
 
 
+async def test_a_part_that_is_too_long_starts_over(place: Place, server: HubStandIn) -> None:
+    server.add("some/tiny", {FILE: DATA}, seconds=2.0)
+    async with place.downloads() as served:
+        await served.start("some/tiny", FILE)
+        await until(lambda: _done_bytes(served) > 0)
+        await served.call(PauseDownload())
+        place.store.part_path(_record(served)).write_bytes(b"x" * (len(DATA) + 1))
+        server.repositories["some/tiny"].seconds = 0.0
+        await served.call(ResumeDownload())
+        await served.wait("done")
+    assert (place.models_dir / FILE).read_bytes() == DATA
+
+
+async def test_events_are_few(place: Place, server: HubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.host.services.download_events.MIN_GAP_S", 1000.0)
+    server.add("some/tiny", {FILE: DATA})
+    async with place.downloads() as served:
+        await served.start("some/tiny", FILE)
+        await served.wait("done")
+    states = [body.download.state for body in place.events.bodies if isinstance(body, DownloadChanged)]
+    assert states == ["queued", "done"]
+
+
 async def test_old_ones_leave_the_list(
     place: Place, server: HubStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
