@@ -681,6 +681,38 @@ async def test_pausing_while_the_checksum_is_computed(
         await served.wait("done")
 
 
+async def test_a_wish_that_was_written_in_part_is_forgotten(place: Place, server: HubStandIn) -> None:
+    files = {f"m-0000{n}-of-00002.gguf": gguf_bytes(60_000, seed=n) for n in (1, 2)}
+    server.add("some/split", files, seconds=2.0)
+    async with place.downloads() as served:
+        await served.start("some/split", "m-00001-of-00002.gguf")
+        await served.call(PauseDownload())
+        first = next(iter(served.service._jobs.values())).record
+    place.store.remove(first)
+    async with place.downloads() as served:
+        assert await served.list() == ()
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "full"), asyncio.CancelledError()])
+async def test_a_wish_that_cannot_be_written_leaves_nothing(
+    place: Place, server: HubStandIn, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    files = {f"m-0000{n}-of-00002.gguf": gguf_bytes(60_000, seed=n) for n in (1, 2)}
+    server.add("some/split", files)
+    save = download_store.DownloadStore.save
+
+    def save_one(self: download_store.DownloadStore, record: download_store.Record) -> None:
+        if record.order:
+            raise failure
+        save(self, record)
+
+    monkeypatch.setattr(download_store.DownloadStore, "save", save_one)
+    async with place.downloads() as served:
+        with pytest.raises((AppError, asyncio.CancelledError)):
+            await served.start("some/split", "m-00001-of-00002.gguf")
+        assert await served.list() == () and not list(place.models_dir.rglob("state.json"))
+
+
 async def test_what_a_crash_left_is_swept_away(place: Place) -> None:
     orphan, other = (place.models_dir / ".downloads" / name for name in ("0" * 16, "mine"))
     for folder in (orphan, other):
