@@ -347,6 +347,7 @@ class _Api(_Handler):
 
 class _Storage(_Handler):
     title = "storage"
+    rest = b""
 
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path).lstrip("/")
@@ -413,6 +414,7 @@ class _Storage(_Handler):
         if cut is not None:
             self.wfile.write(body[: item.fault.after])
             self.wfile.flush()
+            self.rest = body[item.fault.after :]
             cut()
             return
         pause = item.seconds * CHUNK / max(1, len(body))
@@ -445,8 +447,8 @@ class _Storage(_Handler):
 
     def _fault_drip(self, item: Repository, data: bytes) -> None:
         def drip() -> None:
-            for at in range(item.fault.after, len(data)):
-                self.wfile.write(data[at : at + 1])
+            for at in range(len(self.rest)):
+                self.wfile.write(self.rest[at : at + 1])
                 self.wfile.flush()
                 if self.hub.ending.wait(0.05):
                     return
