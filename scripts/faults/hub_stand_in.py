@@ -27,6 +27,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 CHUNK = 16_384
+MAX_RANDOM_BYTES = 64_000_000  # larger files repeat themselves
 
 
 def gguf_bytes(n_bytes: int, seed: int = 0) -> bytes:
@@ -40,7 +41,8 @@ def gguf_bytes(n_bytes: int, seed: int = 0) -> bytes:
     head += text("general.architecture") + struct.pack("<I", 8) + text("llama")
     head += text("token_embd.weight") + struct.pack("<IQIQ", 1, n_weights, 0, 0)
     head += b"\0" * (-len(head) % 32)
-    return head + random.Random(seed).randbytes(n_weights * 4)
+    block = random.Random(seed).randbytes(min(n_weights * 4, MAX_RANDOM_BYTES))
+    return (head + block * (n_weights * 4 // len(block) + 1))[: len(head) + n_weights * 4]
 
 
 @dataclass
@@ -345,6 +347,7 @@ class _Api(_Handler):
 
 class _Storage(_Handler):
     title = "storage"
+    rest = b""
 
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path).lstrip("/")
@@ -411,6 +414,7 @@ class _Storage(_Handler):
         if cut is not None:
             self.wfile.write(body[: item.fault.after])
             self.wfile.flush()
+            self.rest = body[item.fault.after :]
             cut()
             return
         pause = item.seconds * CHUNK / max(1, len(body))
@@ -443,8 +447,8 @@ class _Storage(_Handler):
 
     def _fault_drip(self, item: Repository, data: bytes) -> None:
         def drip() -> None:
-            for at in range(item.fault.after, len(data)):
-                self.wfile.write(data[at : at + 1])
+            for at in range(len(self.rest)):
+                self.wfile.write(self.rest[at : at + 1])
                 self.wfile.flush()
                 if self.hub.ending.wait(0.05):
                     return
@@ -604,10 +608,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--seconds", type=float, default=0.0, help="how long the body of each file takes")
+    parser.add_argument(
+        "--megabytes", type=int, default=2, help="size of the model made where no file is named"
+    )
     options = parser.parse_args()
     with HubStandIn() as hub:
         files = {path.name: path.read_bytes() for path in options.files}
-        for name, data in (files or {"tiny-Q4_K_M.gguf": gguf_bytes(2_000_000)}).items():
+        for name, data in (files or {"tiny-Q4_K_M.gguf": gguf_bytes(options.megabytes * 1_000_000)}).items():
             hub.add(f"stand-in/{Path(name).stem}", {name: data}, seconds=options.seconds)
             print(f"stand-in/{Path(name).stem}  {name}  {len(data)} bytes")
         print(f"hub: {hub.endpoint}  storage: {hub.storage}", flush=True)

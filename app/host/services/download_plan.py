@@ -99,6 +99,7 @@ async def planned(wish: Wish, hub: Hub, models_dir: Path, taken: Collection[str]
             Record(
                 id=secrets.token_hex(8),
                 group=group,
+                n_files=1,
                 order=order,
                 title=title,
                 repository=listing.repository,
@@ -211,7 +212,7 @@ def _with_free_names(records: list[Record], models_dir: Path, taken: Collection[
             number += 1
         used.add(name.casefold())
         result.append(replace(record, name=name))
-    return result
+    return [replace(record, n_files=len(result)) for record in result]
 
 
 def _numbered(name: str, number: int) -> str:

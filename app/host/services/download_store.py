@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -33,6 +34,7 @@ class Record:
 
     Attributes:
         group: shared by the files that make one model.
+        n_files: in the group.
         order: of becoming visible within the group: what makes the model loadable comes last.
         file: path inside the repository.
         name: path inside the models folder.
@@ -46,6 +48,7 @@ class Record:
 
     id: str
     group: str
+    n_files: int
     order: int
     title: str
     repository: str
@@ -126,13 +129,17 @@ class DownloadStore:
         _write_whole(folder / "state.json", asdict(record))
 
     def load(self) -> list[Record]:
-        """Give the records, the oldest first; a folder that makes no sense is passed over."""
-        records = []
-        for path in self._dir.glob("*/state.json"):
-            record = _read_record(path)
-            if record is not None:
-                records.append(record)
-        return sorted(records, key=lambda record: (record.created, record.group, record.order))
+        """Give the records, the oldest first; a folder that makes no sense is passed over.
+
+        So is a group that lacks a file: the program ended while the wish for it was being written.
+        """
+        found = [record for path in self._dir.glob("*/state.json") if (record := _read_record(path))]
+        n_found = Counter(record.group for record in found)
+        begun = {record.group for record in found if record.state == DONE}
+        whole = [
+            record for record in found if record.group in begun or n_found[record.group] >= record.n_files
+        ]
+        return sorted(whole, key=lambda record: (record.created, record.group, record.order))
 
     def remove(self, record: Record) -> None:
         """Delete a record and what has come; a file that became visible stays."""
@@ -236,6 +243,7 @@ def _check(record: Record) -> None:
         "created": (int, float),
         "size_bytes": (int,),
         "order": (int,),
+        "n_files": (int,),
         "n_tries": (int,),
     }
     for field in fields(Record):

@@ -154,14 +154,29 @@ class DownloadsService:
             records = await planned(wish, self._hub, self._store.models_dir, names)
             new = sum(record.size_bytes for record in records)
             await asyncio.to_thread(self._room.check, new + self._outstanding_bytes())
+            await self._save_all(records)
             jobs = [Job(record, self._announcer.announce) for record in records]
-            for job in jobs:
-                await self._save(job)
-                self._jobs[job.record.id] = job
+            self._jobs |= {job.record.id: job for job in jobs}
         for job in jobs:
             self._announcer.announce(job)
         self._pump()
         return DownloadList(downloads=tuple(body_of(job) for job in jobs))
+
+    async def _save_all(self, records: list[Record]) -> None:
+        """Write the records of one model: all of them, or none."""
+
+        def save() -> None:
+            for record in records:
+                self._store.save(record)
+
+        try:
+            await finished(save)
+        except BaseException as error:  # also where the front end that asked has gone
+            for record in records:
+                self._store.remove(record)
+            if isinstance(error, OSError):
+                raise disk_failure(error, records[0]) from error
+            raise
 
     def _same(self, repository: str, file: str) -> list[Job]:
         """Find the unfinished downloads that the wish for a file has begun before."""

@@ -45,7 +45,7 @@ class Hub:
         """
         limit = min(max(limit, 1), MAX_RESULTS)
         query = [("search", text.strip()[:200]), ("filter", "gguf"), ("sort", "downloads")]
-        query += [("direction", "-1"), ("limit", str(limit)), *(("expand", name) for name in _EXPANDED)]
+        query += [("limit", str(limit)), *(("expand", name) for name in _EXPANDED)]
         url = f"{self._endpoint()}/api/models?{urlencode(query)}"
         return found_models(await self._json(url, f"search of the hub for “{text.strip()}”"), limit)
 

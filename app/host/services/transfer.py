@@ -184,7 +184,7 @@ class Transfer:
         """Tell refusals that may pass from those that stay."""
         if answer.status == 416:
             raise _TryAgainError(_bad_range(record), restart=True)
-        if answer.status >= 400 and answer.first_headers is not answer.headers:
+        if answer.status >= 400 and answer.is_redirected:
             # A link that the hub gave can run out; the next try gets a new one.
             raise _TryAgainError(_refused(answer), wait_s=retry_after_s(answer))
         try:

@@ -7,27 +7,26 @@ user gave one: to the server that the user named and to no other. No cookie is k
 
 import asyncio
 import contextlib
-import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import httpx
-
-from app import __version__
 from app.core.errors import StorageError, UsageError
 from app.core.settings import Settings
 from app.host.services.network.addresses import Address, address_of, redirected
-from app.host.services.network.errors import connection_failed, refused_redirect, switched_off
+from app.host.services.network.answer import Answer
+from app.host.services.network.errors import refused_redirect, switched_off
 from app.host.services.network.ledger import Ledger
 from app.host.services.network.proxy import proxy_for
 from app.host.services.ports import Events
 from app.protocol.network import LedgerEntry, NetworkUsed
 
+if TYPE_CHECKING:
+    from app.host.services.network.exchange import HttpClient
+
 T = TypeVar("T")
 
-USER_AGENT = f"h2oGPT-Desktop/{__version__}"
 MAX_REDIRECTS = 5
 SWITCH_POLL_S = 0.25
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -46,60 +45,6 @@ class Timeouts:
     read_s: float = 30.0
 
 
-class Answer:
-    """What a server answers, to be read while the connection is open.
-
-    Attributes:
-        status: of HTTP.
-        headers: by name in lower case.
-        host: of the server that gives the answer, for people.
-        first_headers: of the first server's answer, which may have been a redirect.
-    """
-
-    def __init__(
-        self, response: httpx.Response, host: str, first_headers: Mapping[str, str] | None = None
-    ) -> None:
-        """Wrap an open response."""
-        self._response = response
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers)
-        self.host = host
-        self.first_headers = self.headers if first_headers is None else first_headers
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of the body that have come."""
-        return self._response.num_bytes_downloaded
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Give the body as it comes over the wire, at most 64 kB at once.
-
-        Raises:
-            NetworkError: `network.failed`.
-        """
-        try:
-            async for chunk in self._response.aiter_raw():
-                yield chunk
-        except httpx.HTTPError as error:
-            raise connection_failed(self.host, type(error).__name__, error) from error
-
-    async def read(self, max_bytes: int) -> bytes:
-        """Read the body, unpacked, but no more than `max_bytes` and a piece.
-
-        Raises:
-            NetworkError: `network.failed`.
-        """
-        data = bytearray()
-        try:
-            async for chunk in self._response.aiter_bytes():
-                data += chunk
-                if len(data) > max_bytes:
-                    break
-        except httpx.HTTPError as error:
-            raise connection_failed(self.host, type(error).__name__, error) from error
-        return bytes(data)
-
-
 class Network:
     """Opens connections that the user started. Used by tasks of the host's loop."""
 
@@ -115,7 +60,7 @@ class Network:
         self._timeouts = timeouts or Timeouts()
         self._writing = asyncio.Lock()
         self._open: set[str] = set()
-        self._trust: ssl.SSLContext | None = None
+        self._client: HttpClient | None = None
 
     @property
     def offline(self) -> bool:
@@ -190,17 +135,15 @@ class Network:
         """Open a URL and follow its redirects to the answer."""
         first = address_of(url)
         at_home = True
-        first_headers: Mapping[str, str] | None = None
         for _ in range(MAX_REDIRECTS + 1):
             address = address_of(url)
             at_home = at_home and address == first  # once away, the token stays away
             sent = {**headers, "Authorization": f"Bearer {token}"} if token and at_home else headers
-            async with self._exchange(url, address, why, sent, first_headers) as answer:
+            async with self._exchange(url, address, why, sent) as answer:
                 location = answer.headers.get("location", "")
                 if answer.status not in _REDIRECTS or not location:
-                    yield answer
+                    yield replace(answer, is_redirected=address != first)
                     return
-                first_headers = answer.first_headers
             try:
                 url = redirected(url, location)
             except UsageError as error:
@@ -209,28 +152,18 @@ class Network:
 
     @contextlib.asynccontextmanager
     async def _exchange(
-        self,
-        url: str,
-        address: Address,
-        why: str,
-        headers: Mapping[str, str],
-        first_headers: Mapping[str, str] | None,
+        self, url: str, address: Address, why: str, headers: Mapping[str, str]
     ) -> AsyncIterator[Answer]:
         """Send one request to one server, on the record."""
+        setting = self._settings().proxy
         async with self._recorded(address, why) as record:
-            client = await self._client(address)
-            try:
-                async with client:
-                    request = client.build_request("GET", url, headers=dict(headers))
-                    record.n_sent_bytes = _request_bytes(request)
-                    response = await client.send(request, stream=True)
-                    answer = record.answer = Answer(response, address.label, first_headers)
-                    try:
-                        yield answer
-                    finally:
-                        await response.aclose()
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise connection_failed(address.label, type(error).__name__, error) from error
+            proxy = "" if address.is_here else await asyncio.to_thread(proxy_for, setting, address.host)
+            if self._client is None:
+                self._client = await asyncio.to_thread(_http_client)
+            silence_s = (self._timeouts.connect_s, self._timeouts.read_s)
+            async with self._client.get(url, address, headers, proxy, silence_s, record.note_sent) as answer:
+                record.answer = answer
+                yield answer
 
     @contextlib.asynccontextmanager
     async def _recorded(self, address: Address, why: str) -> "AsyncIterator[_Record]":
@@ -259,7 +192,7 @@ class Network:
                 outcome=outcome,
                 detail=detail,
                 n_sent_bytes=record.n_sent_bytes,
-                n_received_bytes=record.answer.n_bytes if record.answer is not None else 0,
+                n_received_bytes=record.answer.body.n_bytes if record.answer is not None else 0,
                 seconds=round(time.monotonic() - started, 3),
             )
             self._events.publish(NetworkUsed(entry=ended, n_open=self.n_open))
@@ -273,29 +206,6 @@ class Network:
             except OSError as error:
                 raise _no_ledger(error) from error
 
-    async def _client(self, address: Address) -> httpx.AsyncClient:
-        """Make the client of one request: no cookies, no environment, no redirects of its own."""
-        proxy = (
-            ""
-            if address.is_here
-            else await asyncio.to_thread(proxy_for, self._settings().proxy, address.host)
-        )
-        if address.scheme == "https" and self._trust is None:
-            self._trust = await asyncio.to_thread(_trusted_roots)
-        return httpx.AsyncClient(
-            verify=self._trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy=proxy or None,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(self._timeouts.read_s, connect=self._timeouts.connect_s),
-            headers={
-                "User-Agent": USER_AGENT,
-                "Accept": "*/*",
-                "Accept-Encoding": "identity",
-                "Connection": "close",
-            },
-        )
-
 
 @dataclass
 class _Record:
@@ -303,6 +213,9 @@ class _Record:
 
     n_sent_bytes: int = 0
     answer: Answer | None = None
+
+    def note_sent(self, n_bytes: int) -> None:
+        self.n_sent_bytes = n_bytes
 
     @property
     def status_words(self) -> str:
@@ -317,16 +230,11 @@ def _ending(error: Exception, record: _Record) -> tuple[str, str]:
     return "closed", record.status_words
 
 
-def _request_bytes(request: httpx.Request) -> int:
-    line = len(request.method) + len(request.url.raw_path) + len(" HTTP/1.1\r\n") + 1
-    return line + sum(len(name) + len(value) + 4 for name, value in request.headers.raw) + 2
+def _http_client() -> "HttpClient":
+    """Import and make the client. A thread of the pool."""
+    from app.host.services.network.exchange import HttpClient
 
-
-def _trusted_roots() -> ssl.SSLContext:
-    """Give the certificates of the system (a company's own included) and those that come with the program."""
-    context = httpx.create_ssl_context(trust_env=False)
-    context.load_default_certs()
-    return context
+    return HttpClient()
 
 
 def _no_ledger(error: OSError) -> StorageError:

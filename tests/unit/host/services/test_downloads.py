@@ -681,6 +681,38 @@ async def test_pausing_while_the_checksum_is_computed(
         await served.wait("done")
 
 
+async def test_a_wish_that_was_written_in_part_is_forgotten(place: Place, server: HubStandIn) -> None:
+    files = {f"m-0000{n}-of-00002.gguf": gguf_bytes(60_000, seed=n) for n in (1, 2)}
+    server.add("some/split", files, seconds=2.0)
+    async with place.downloads() as served:
+        await served.start("some/split", "m-00001-of-00002.gguf")
+        await served.call(PauseDownload())
+        first = next(iter(served.service._jobs.values())).record
+    place.store.remove(first)
+    async with place.downloads() as served:
+        assert await served.list() == ()
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "full"), asyncio.CancelledError()])
+async def test_a_wish_that_cannot_be_written_leaves_nothing(
+    place: Place, server: HubStandIn, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    files = {f"m-0000{n}-of-00002.gguf": gguf_bytes(60_000, seed=n) for n in (1, 2)}
+    server.add("some/split", files)
+    save = download_store.DownloadStore.save
+
+    def save_one(self: download_store.DownloadStore, record: download_store.Record) -> None:
+        if record.order:
+            raise failure
+        save(self, record)
+
+    monkeypatch.setattr(download_store.DownloadStore, "save", save_one)
+    async with place.downloads() as served:
+        with pytest.raises((AppError, asyncio.CancelledError)):
+            await served.start("some/split", "m-00001-of-00002.gguf")
+        assert await served.list() == () and not list(place.models_dir.rglob("state.json"))
+
+
 async def test_what_a_crash_left_is_swept_away(place: Place) -> None:
     orphan, other = (place.models_dir / ".downloads" / name for name in ("0" * 16, "mine"))
     for folder in (orphan, other):
@@ -688,6 +720,29 @@ async def test_what_a_crash_left_is_swept_away(place: Place) -> None:
         (folder / "part").write_bytes(b"x")
     async with place.downloads():
         assert not orphan.exists() and other.exists()
+
+
+async def test_a_part_that_is_too_long_starts_over(place: Place, server: HubStandIn) -> None:
+    server.add("some/tiny", {FILE: DATA}, seconds=2.0)
+    async with place.downloads() as served:
+        await served.start("some/tiny", FILE)
+        await until(lambda: _done_bytes(served) > 0)
+        await served.call(PauseDownload())
+        place.store.part_path(_record(served)).write_bytes(b"x" * (len(DATA) + 1))
+        server.repositories["some/tiny"].seconds = 0.0
+        await served.call(ResumeDownload())
+        await served.wait("done")
+    assert (place.models_dir / FILE).read_bytes() == DATA
+
+
+async def test_events_are_few(place: Place, server: HubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.host.services.download_events.MIN_GAP_S", 1000.0)
+    server.add("some/tiny", {FILE: DATA})
+    async with place.downloads() as served:
+        await served.start("some/tiny", FILE)
+        await served.wait("done")
+    states = [body.download.state for body in place.events.bodies if isinstance(body, DownloadChanged)]
+    assert states == ["queued", "done"]
 
 
 async def test_old_ones_leave_the_list(
