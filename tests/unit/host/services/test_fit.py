@@ -286,7 +286,8 @@ async def test_the_download_manager_is_answered_at_once(desk: ModelDesk) -> None
     found = advice.service.find_now("qwen3-4b")
     assert found is not None and found.recommended == "Qwen3-4B-Q6_K.gguf" and not desk.n_probes
     assert advice.service.find_now("gone") is None
-    assert (await desk.service.path_of("first" if desk.add("first") else "")).name == "first.gguf"
+    path = desk.add("first")
+    assert await desk.service.path_of("first") == path
 
 
 async def test_a_repository_of_the_hub_gets_a_first_advice(desk: ModelDesk) -> None:
