@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from app.core.errors import ModelError
 from app.core.fit import ModelShape, shape_of
-from app.core.gguf import LEGACY_MAGICS, GgufHead, read_head
-from app.core.model_facts import kind_of, licence_of, quantization_in, quantization_of
-from app.host.services.model_files import FileVersion, ModelFile, magic_of
+from app.core.ggml_legacy import is_legacy, read_legacy_head
+from app.core.gguf import GgufHead, read_head
+from app.core.model_facts import kind_of, licence_of, quantization_of
+from app.host.services.model_files import FileVersion, ModelFile
 
 DEADLINE_S = 30.0
 _N_AT_ONCE = 2
@@ -87,8 +88,8 @@ def inspect(model: ModelFile) -> Inspection:
     """Read a model's heads; any thread."""
     if model.kind:
         return Inspection(format=model.path.suffix.lstrip("."), kind=model.kind)
-    if magic_of(model.path) in LEGACY_MAGICS:
-        return Inspection(format="ggml", quantization=quantization_in(model.path.name))
+    if is_legacy(model.path):
+        return _inspect_legacy(model)
     for part in model.parts:
         if not part.is_file():
             message = _MISSING_PART.format(name=part.name)
@@ -100,6 +101,20 @@ def inspect(model: ModelFile) -> Inspection:
     except ModelError as error:
         return Inspection(problem=error)
     return _described(heads, model)
+
+
+def _inspect_legacy(model: ModelFile) -> Inspection:
+    try:
+        head = read_legacy_head(model.path)
+    except ModelError as error:
+        return Inspection(format="ggml", problem=error)
+    return Inspection(
+        format="ggml",
+        architecture=head.kind,
+        quantization=head.storage,
+        n_params=head.n_params,
+        context_trained=head.context_length,
+    )
 
 
 def _described(heads: list[GgufHead], model: ModelFile) -> Inspection:

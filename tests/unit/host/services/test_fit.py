@@ -15,6 +15,7 @@ from app.host.services.model_loading import handle_of
 from app.protocol.catalogue import CatalogueFile, CatalogueModel, ListCatalogue
 from app.protocol.engine import Calibrate, EngineInfo, Generation, MeasureSpeed
 from app.protocol.models import BenchModel, BenchProgress, FitModel, ImportModel, ListModels, ModelsChanged
+from tests.unit.core.ggml_writer import OldFile
 from tests.unit.host.conftest import Context, Recorder, WorkerMaker, until
 from tests.unit.host.services.model_desk import GPU, ModelDesk, gguf, shaped
 
@@ -231,8 +232,8 @@ async def test_advice_by_name_id_and_path(desk: ModelDesk) -> None:
     other = desk.other / "theirs.gguf"
     other.write_bytes(shaped(n_layers=3))
     assert (await advice.fit(str(other))).n_layers == 3  # type: ignore[attr-defined]
-    old = desk.other / "old.bin"
-    old.write_bytes(b"tjgg" + bytes(1000))
+    old = desk.other / "gpt2-old.bin"
+    old.write_bytes(OldFile(kind="gpt2").encode())
     assert (await advice.fit(str(old))).verdict == "good"  # type: ignore[attr-defined]
 
 

@@ -26,6 +26,7 @@ from app.protocol.models import (
     UpdateModelSettings,
     UseFolder,
 )
+from tests.unit.core.ggml_writer import OldFile
 from tests.unit.host.conftest import Recorder, WorkerMaker
 from tests.unit.host.services.model_desk import ModelDesk, gguf, shaped
 
@@ -74,14 +75,18 @@ async def test_what_the_head_says_stands_in_the_list(desk: ModelDesk) -> None:
 
 
 async def test_models_from_before_gguf_are_listed(desk: ModelDesk) -> None:
-    (desk.own / "old-q4_0.bin").write_bytes(b"tjgg" + bytes(100))
-    (entry,) = await desk.service.entries()
-    assert (entry.name, entry.format, entry.state, entry.quantization) == (
-        "old-q4_0",
+    (desk.own / "gpt2-old.bin").write_bytes(OldFile(kind="gpt2").encode())
+    (desk.own / "gpt2-cut.bin").write_bytes(OldFile(kind="gpt2").encode()[:-10])
+    cut, entry = await desk.service.entries()
+    assert (entry.name, entry.format, entry.state, entry.architecture) == (
+        "gpt2-old",
         "ggml",
         "available",
-        "Q4_0",
+        "gpt2",
     )
+    assert (entry.quantization, entry.context_trained) == ("F32", 64) and entry.n_params > 2000
+    assert (cut.format, cut.state) == ("ggml", "broken") and cut.problem
+    (desk.own / "gpt2-cut.bin").unlink()
     (with_fit,) = await desk.service.entries(with_fit=True)
     assert with_fit.fit is not None and with_fit.fit.verdict in ("good", "tight")
 
