@@ -35,7 +35,7 @@ KEPT_ARRAY_ITEMS = 1024  # longer arrays (vocabularies) are checked and skipped
 _MAX_INT64 = 2**63 - 1
 
 # Magics of the formats before GGUF, as their bytes stand in the file.
-LEGACY_MAGICS = frozenset({b"lmgg", b"fmgg", b"tjgg", b"algg", b"ggml", b"ggmf", b"ggjt", b"ggla"})
+_LEGACY_MAGICS = frozenset({b"lmgg", b"fmgg", b"tjgg", b"algg", b"ggml", b"ggmf", b"ggjt", b"ggla"})
 
 _STRING, _ARRAY = 8, 9
 _SCALARS: dict[int, struct.Struct] = {
@@ -263,7 +263,7 @@ class _Reader:
     def _header(self) -> int:
         magic = self._file.read(4)
         self._at = 4
-        if magic in LEGACY_MAGICS:
+        if magic in _LEGACY_MAGICS:
             raise self._unsupported("is in an old format from before GGUF")
         if magic != MAGIC:
             what = "is empty" if not magic else "is not a GGUF model"

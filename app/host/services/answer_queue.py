@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+
+log = logging.getLogger(__name__)
 
 
 def waiting_words(n_before: int) -> str:
@@ -89,20 +92,29 @@ class AnswerQueue:
         """Start work that yields to every answer; False where the engine is in use."""
         if self._is_taken or self._background is not None:
             return False
-        self._background = asyncio.create_task(self._run(work), name=name)
+        task = asyncio.create_task(_awaited(work), name=name)
+        self._background = task
+        task.add_done_callback(self._on_background_done)
         return True
 
-    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        finally:
+    def _on_background_done(self, task: asyncio.Task[None]) -> None:
+        """Make room for the next one, also after one that was cancelled before it began."""
+        if self._background is task:
             self._background = None
+        if not task.cancelled() and task.exception() is not None:
+            log.info("background work failed: %s", task.exception())
 
     async def _stop_background(self) -> None:
         if self._background is not None:
-            self._background.cancel()
-            await asyncio.gather(self._background, return_exceptions=True)
+            task = self._background
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self._background = None
 
     async def close(self) -> None:
         """End background work."""
         await self._stop_background()
+
+
+async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
+    await work()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core.errors import NotFoundError
-from app.core.gguf import LEGACY_MAGICS, MAGIC
+from app.core.ggml_legacy import is_legacy
+from app.core.gguf import MAGIC
 from app.core.model_facts import belongs_to, is_projector_name, part_names, part_of
 
 MAX_ENTRIES = 20_000
@@ -175,7 +176,7 @@ def is_model(path: Path) -> bool:
     """Whether a file is a model: by its ending for GGUF, by its first bytes for `.bin` and `.ggml`."""
     if path.suffix.casefold() == ".gguf":
         return True
-    return magic_of(path) in LEGACY_MAGICS | {MAGIC}
+    return is_legacy(path) or magic_of(path) == MAGIC
 
 
 def magic_of(path: Path) -> bytes:

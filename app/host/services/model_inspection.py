@@ -1,13 +1,15 @@
 """What model files say of themselves: their heads are read once, in threads, and remembered."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from app.core.errors import ModelError
 from app.core.fit import ModelShape, shape_of
-from app.core.gguf import LEGACY_MAGICS, GgufHead, read_head
-from app.core.model_facts import kind_of, licence_of, quantization_in, quantization_of
-from app.host.services.model_files import FileVersion, ModelFile, magic_of
+from app.core.ggml_legacy import is_legacy, read_legacy_head
+from app.core.gguf import GgufHead, read_head
+from app.core.model_facts import kind_of, licence_of, quantization_of
+from app.host.services.model_files import FileVersion, ModelFile
 
 DEADLINE_S = 30.0
 _N_AT_ONCE = 2
@@ -38,12 +40,16 @@ class Inspection:
 
 
 class Inspector:
-    """Reads heads, at most two files at a time, each once for its path, size and time."""
+    """Reads heads in threads of its own, each file once for its path, size and time.
+
+    A file that hangs (a dead network disk) holds up one of these threads, and nothing else.
+    """
 
     def __init__(self, deadline_s: float = DEADLINE_S) -> None:
         """Remember nothing yet; a file that takes longer than the deadline is said to be unreadable."""
         self._known: dict[FileVersion, Inspection] = {}
-        self._gate = asyncio.Semaphore(_N_AT_ONCE)
+        self._pool = ThreadPoolExecutor(_N_AT_ONCE, "ThreadPoolExecutor-heads")
+        self._hanging: dict[FileVersion, asyncio.Future[Inspection]] = {}
         self._deadline_s = deadline_s
 
     async def inspect(self, model: ModelFile) -> Inspection:
@@ -52,18 +58,25 @@ class Inspector:
         known = self._known.get(version)
         if known is not None:
             return known
-        async with self._gate:
-            if version in self._known:
-                return self._known[version]
-            try:
-                async with asyncio.timeout(self._deadline_s):
-                    found = await asyncio.to_thread(inspect, model)
-            except TimeoutError:
-                return Inspection(problem=_too_slow(model, self._deadline_s))
+        hanging = self._hanging.get(version)
+        if hanging is not None and not hanging.done():
+            return Inspection(problem=_too_slow(model, self._deadline_s))
+        future = asyncio.get_running_loop().run_in_executor(self._pool, inspect, model)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                found = await asyncio.shield(future)
+        except TimeoutError:
+            self._hanging[version] = future
+            return Inspection(problem=_too_slow(model, self._deadline_s))
+        self._hanging.pop(version, None)
         if len(self._known) >= _MAX_REMEMBERED:
             self._known.pop(next(iter(self._known)))
         self._known[version] = found
         return found
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def set_problem(self, version: FileVersion, problem: ModelError) -> None:
         """Remember what the engine found wrong with a file, for as long as it does not change."""
@@ -75,8 +88,8 @@ def inspect(model: ModelFile) -> Inspection:
     """Read a model's heads; any thread."""
     if model.kind:
         return Inspection(format=model.path.suffix.lstrip("."), kind=model.kind)
-    if magic_of(model.path) in LEGACY_MAGICS:
-        return Inspection(format="ggml", quantization=quantization_in(model.path.name))
+    if is_legacy(model.path):
+        return _inspect_legacy(model)
     for part in model.parts:
         if not part.is_file():
             message = _MISSING_PART.format(name=part.name)
@@ -88,6 +101,20 @@ def inspect(model: ModelFile) -> Inspection:
     except ModelError as error:
         return Inspection(problem=error)
     return _described(heads, model)
+
+
+def _inspect_legacy(model: ModelFile) -> Inspection:
+    try:
+        head = read_legacy_head(model.path)
+    except ModelError as error:
+        return Inspection(format="ggml", problem=error)
+    return Inspection(
+        format="ggml",
+        architecture=head.kind,
+        quantization=head.storage,
+        n_params=head.n_params,
+        context_trained=head.context_length,
+    )
 
 
 def _described(heads: list[GgufHead], model: ModelFile) -> Inspection:

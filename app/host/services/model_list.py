@@ -62,18 +62,17 @@ class ModelListService:
         path = all_parts(_whole_path(request.path))[0]
         found = await asyncio.to_thread(found_at, path, "imported")
         if found is None:
-            raise NotFoundError(
-                "model.not_found",
-                f"There is no file {path.name} in {path.parent}.",
-                "Choose a model file that is there.",
-            )
+            raise _not_there(path)
         problem = (await self._inspector.inspect(found)).problem
         if problem is not None:
             raise ModelError(problem.code, problem.user_message, problem.hint, problem.context)
         if not any(item.file.path == path for item in await self._models.candidates()):
             await asyncio.to_thread(self._places.add, path)
             self._events.publish(ModelsChanged())
-        return next(item.entry for item in await self._models.candidates() if item.file.path == path)
+        for item in await self._models.candidates():
+            if item.file.path == path:
+                return item.entry
+        raise _not_there(path)
 
     async def _find_folders(self, request: FindFolders, context: RequestContext) -> FoundFolders:
         return FoundFolders(folders=await asyncio.to_thread(self._places.find_folders))
@@ -120,6 +119,14 @@ class ModelListService:
         self._store.update(request.name, request.values, reset=request.reset)
         self._events.publish(ModelsChanged())
         return self._store.body(request.name)
+
+
+def _not_there(path: Path) -> NotFoundError:
+    return NotFoundError(
+        "model.not_found",
+        f"There is no file {path.name} in {path.parent}.",
+        "Choose a model file that is there.",
+    )
 
 
 def _whole_path(text: str) -> Path:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from app.protocol.system import Empty
 log = logging.getLogger(__name__)
 
 WATCH_PERIOD_S = 5.0
+SCAN_DEADLINE_S = 15.0
 _RESERVE_BYTES = 400_000_000  # context, compute buffers, and room for everybody else
 _SHARE_OF_WEIGHTS = 1.1
 
@@ -63,6 +65,7 @@ class ModelsService:
         self._watch: asyncio.Task[None] | None = None
         self._forgetting: asyncio.Task[None] | None = None
         self._seen: dict[str, ModelFile] = {}
+        self._scanner = ThreadPoolExecutor(1, "ThreadPoolExecutor-models")  # a dead disk holds up only this
 
     def handlers(self) -> Mapping[type[Body], Handler]:
         """Give the handlers by request type."""
@@ -79,6 +82,8 @@ class ModelsService:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._queue.close()
+        self._scanner.shutdown(wait=False, cancel_futures=True)
+        self._inspector.close()
 
     # ------------------------------------------------------------------------------------------ for services
 
@@ -175,8 +180,7 @@ class ModelsService:
     async def candidates(self) -> list[Candidate]:
         """Give all models by name, as they are now."""
         self._start_watch()
-        found = await asyncio.to_thread(self._places.scan)
-        self._seen = found
+        found = self._seen = await self._scan()
         records = await asyncio.to_thread(self._places.records)
         models = sorted(found.values(), key=lambda model: model.name.casefold())
         inspections = await asyncio.gather(
@@ -190,6 +194,16 @@ class ModelsService:
             entry = entry_of(model, inspection, records, crashes=self._loader.crashes(model))
             candidates.append(Candidate(model, inspection, self._with_state(model, entry)))
         return candidates
+
+    async def _scan(self) -> dict[str, ModelFile]:
+        """Look through all places; where a disk does not answer, what was seen last counts."""
+        scan = asyncio.get_running_loop().run_in_executor(self._scanner, self._places.scan)
+        try:
+            async with asyncio.timeout(SCAN_DEADLINE_S):
+                return await asyncio.shield(scan)
+        except TimeoutError:
+            log.info("looking for models took longer than %.0f s", SCAN_DEADLINE_S)
+            return self._seen
 
     def _with_state(self, model: ModelFile, entry: ModelEntry) -> ModelEntry:
         loaded = self._loader.loaded(model)
@@ -210,7 +224,7 @@ class ModelsService:
         while True:
             await asyncio.sleep(self._watch_period_s)
             try:
-                found = await asyncio.to_thread(self._places.scan)
+                found = await self._scan()
                 if found != self._seen:
                     self._seen = found
                     self._events.publish(ModelsChanged())

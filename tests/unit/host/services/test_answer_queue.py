@@ -113,6 +113,21 @@ async def test_background_work_yields_to_every_answer() -> None:
     await queue.close()
     assert seen == ["yielded", "yielded"]
     await queue.close()
+    assert queue.try_background(work, "measuring")
+    await queue.close()  # before it began
+    assert queue.try_background(work, "measuring")
+    await queue.close()
+
+
+async def test_background_work_that_fails_makes_room_for_the_next() -> None:
+    queue = AnswerQueue()
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    for _ in range(2):
+        assert queue.try_background(fail, "measuring")
+        await turns()
 
 
 async def test_an_error_gives_the_turn_back() -> None:

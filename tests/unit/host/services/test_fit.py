@@ -15,6 +15,7 @@ from app.host.services.model_loading import handle_of
 from app.protocol.catalogue import CatalogueFile, CatalogueModel, ListCatalogue
 from app.protocol.engine import Calibrate, EngineInfo, Generation, MeasureSpeed
 from app.protocol.models import BenchModel, BenchProgress, FitModel, ImportModel, ListModels, ModelsChanged
+from tests.unit.core.ggml_writer import OldFile
 from tests.unit.host.conftest import Context, Recorder, WorkerMaker, until
 from tests.unit.host.services.model_desk import GPU, ModelDesk, gguf, shaped
 
@@ -231,8 +232,8 @@ async def test_advice_by_name_id_and_path(desk: ModelDesk) -> None:
     other = desk.other / "theirs.gguf"
     other.write_bytes(shaped(n_layers=3))
     assert (await advice.fit(str(other))).n_layers == 3  # type: ignore[attr-defined]
-    old = desk.other / "old.bin"
-    old.write_bytes(b"tjgg" + bytes(1000))
+    old = desk.other / "gpt2-old.bin"
+    old.write_bytes(OldFile(kind="gpt2").encode())
     assert (await advice.fit(str(old))).verdict == "good"  # type: ignore[attr-defined]
 
 
@@ -286,7 +287,8 @@ async def test_the_download_manager_is_answered_at_once(desk: ModelDesk) -> None
     found = advice.service.find_now("qwen3-4b")
     assert found is not None and found.recommended == "Qwen3-4B-Q6_K.gguf" and not desk.n_probes
     assert advice.service.find_now("gone") is None
-    assert (await desk.service.path_of("first" if desk.add("first") else "")).name == "first.gguf"
+    path = desk.add("first")
+    assert await desk.service.path_of("first") == path
 
 
 async def test_a_repository_of_the_hub_gets_a_first_advice(desk: ModelDesk) -> None:

@@ -1,5 +1,6 @@
 """The list of models changes: import in place, other programs' folders, removal, settings."""
 
+import asyncio
 import json
 import os
 import threading
@@ -11,9 +12,9 @@ import pytest
 
 from app.core.errors import ModelError, NotFoundError, StorageError, UsageError
 from app.core.gguf import read_head
-from app.host.services import model_inspection
-from app.host.services.model_files import found_at
-from app.host.services.model_inspection import Inspector
+from app.host.services import model_inspection, models
+from app.host.services.model_files import ModelFile, found_at
+from app.host.services.model_inspection import Inspection, Inspector
 from app.host.services.model_places import RECORD_NAME, read_records
 from app.protocol.models import (
     FindFolders,
@@ -25,6 +26,7 @@ from app.protocol.models import (
     UpdateModelSettings,
     UseFolder,
 )
+from tests.unit.core.ggml_writer import OldFile
 from tests.unit.host.conftest import Recorder, WorkerMaker
 from tests.unit.host.services.model_desk import ModelDesk, gguf, shaped
 
@@ -73,14 +75,18 @@ async def test_what_the_head_says_stands_in_the_list(desk: ModelDesk) -> None:
 
 
 async def test_models_from_before_gguf_are_listed(desk: ModelDesk) -> None:
-    (desk.own / "old-q4_0.bin").write_bytes(b"tjgg" + bytes(100))
-    (entry,) = await desk.service.entries()
-    assert (entry.name, entry.format, entry.state, entry.quantization) == (
-        "old-q4_0",
+    (desk.own / "gpt2-old.bin").write_bytes(OldFile(kind="gpt2").encode())
+    (desk.own / "gpt2-cut.bin").write_bytes(OldFile(kind="gpt2").encode()[:-10])
+    cut, entry = await desk.service.entries()
+    assert (entry.name, entry.format, entry.state, entry.architecture) == (
+        "gpt2-old",
         "ggml",
         "available",
-        "Q4_0",
+        "gpt2",
     )
+    assert (entry.quantization, entry.context_trained) == ("F32", 64) and entry.n_params > 2000
+    assert (cut.format, cut.state) == ("ggml", "broken") and cut.problem
+    (desk.own / "gpt2-cut.bin").unlink()
     (with_fit,) = await desk.service.entries(with_fit=True)
     assert with_fit.fit is not None and with_fit.fit.verdict in ("good", "tight")
 
@@ -426,15 +432,48 @@ async def test_heads_are_read_once(desk: ModelDesk, monkeypatch: pytest.MonkeyPa
     assert len(reads) > 2
 
 
-async def test_a_file_that_takes_too_long_does_not_hold_up_the_others(
+async def test_a_file_that_hangs_does_not_hold_up_the_others(
     desk: ModelDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = found_at(desk.add("slow"), "folder")
-    assert model is not None
+    slow, quick = found_at(desk.add("slow"), "folder"), found_at(desk.add("quick"), "folder")
+    assert slow is not None and quick is not None
+    go, n_reads = threading.Event(), 0
+    real = model_inspection.inspect
+
+    def hang(model: ModelFile) -> Inspection:
+        nonlocal n_reads
+        if model.name == "slow":
+            n_reads += 1
+            go.wait(10)
+        return real(model)
+
+    monkeypatch.setattr(model_inspection, "inspect", hang)
+    inspector = Inspector(deadline_s=0.05)
+    for _ in range(2):
+        found = await inspector.inspect(slow)
+        assert found.problem is not None and found.problem.code == "model.unreadable"
+    assert n_reads == 1 and (await inspector.inspect(quick)).problem is None
+    go.set()
+    while (await inspector.inspect(slow)).problem is not None:
+        await asyncio.sleep(0.01)
+    inspector.close()
+
+
+async def test_a_disk_that_hangs_leaves_the_list_as_it_was(
+    desk: ModelDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.add("first")
+    assert await desk.names() == ["first"]
     go = threading.Event()
-    monkeypatch.setattr(model_inspection, "inspect", lambda model: go.wait(5))
-    try:
-        found = await Inspector(deadline_s=0.05).inspect(model)
-    finally:
-        go.set()
-    assert found.problem is not None and found.problem.code == "model.unreadable"
+
+    def hang() -> dict[str, ModelFile]:
+        go.wait(10)
+        return {}
+
+    monkeypatch.setattr(models, "SCAN_DEADLINE_S", 0.05)
+    monkeypatch.setattr(desk.places, "scan", hang)
+    assert await desk.names() == ["first"]
+    (desk.other / "mine.gguf").write_bytes(gguf())
+    with pytest.raises(NotFoundError, match=r"model\.not_found"):
+        await desk.ask(ImportModel(path=str(desk.other / "mine.gguf")))
+    go.set()
