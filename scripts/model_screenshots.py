@@ -80,7 +80,7 @@ class ModelPhotographer:
     def __init__(
         self, controller: ModelsController, session: FakeSession, out_dir: Path, ending: str
     ) -> None:
-        """Write `NAME``ending`.png into a folder."""
+        """Write into a folder; `ending` closes the pictures' names."""
         self._controller, self._session = controller, session
         self._out_dir, self._ending = out_dir, ending
 
