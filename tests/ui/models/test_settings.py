@@ -81,7 +81,7 @@ def test_words_of_the_schema() -> None:
     assert choice_words("kv_type", "q8_0") == "q8_0: half the memory"
     assert choice_words("flash_attention", "on") == "On" and choice_words("x", "y") == "y"
     assert group_words("Other") == "Other"
-    assert SPECS["kv_type"].matches(["cache", "half"]) and not SPECS["kv_type"].matches(["penalty"])
+    assert SPECS["kv_type"].matches(["cache", "exactly"]) and not SPECS["kv_type"].matches(["penalty"])
     assert SPECS["context_length"].is_automatic(0) and not SPECS["temperature"].is_automatic(0.0)
 
 
@@ -458,11 +458,13 @@ async def test_the_preview_follows_format_and_template(shown: Shown, session: Fa
     shown.host.preview = PromptPreview(text="[INST] Hello", stop=("[INST]", "</s>"))
     for letter in "{{ messages }}":
         template(dialog).text.insertPlainText(letter)
-    await until(lambda: template(dialog).preview.toPlainText() == "[INST] Hello")
+    await until(lambda: session.sent(PreviewPrompt)[-1].template == "{{ messages }}")
+    await until(lambda: template(dialog).stops.text())
     assert len(session.sent(PreviewPrompt)) == n_asked + 1  # one for all the keys
     assert session.sent(PreviewPrompt)[-1] == PreviewPrompt(
         model=QWEN.name, format="chatml", template="{{ messages }}"
     )
+    assert template(dialog).preview.toPlainText() == "[INST] Hello"
     assert template(dialog).stops.text() == "An answer ends at “[INST]”, “</s>”"
     dialog.save_button.click()
     assert await saved(session) == {"prompt_format": "chatml", "template": "{{ messages }}"}
