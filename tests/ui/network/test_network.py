@@ -1,6 +1,5 @@
 """The page about the network: the switch, the ledger, and how to connect."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +131,7 @@ def test_the_ledger_as_text_cannot_become_a_formula() -> None:
 @pytest.fixture
 def pane(
     session: FakeSession, tasks: TaskSpawner, theme: Theme, qtbot: QtBot, tmp_path: Path
-) -> Iterator[NetworkPane]:
+) -> NetworkPane:
     stored = dict(SETTINGS)
 
     def store(request: UpdateSettings) -> SettingsBody:
@@ -150,8 +149,7 @@ def pane(
     pane = NetworkPane(session, tasks, theme, choose_path=choose)
     qtbot.addWidget(pane)
     pane.resize(860, 1000)
-    yield pane
-    pane.hide()
+    return pane
 
 
 async def loaded(pane: NetworkPane) -> None:
