@@ -161,6 +161,9 @@ def _inputs(p: Palette, _points: float) -> str:
         padding: 0 {SPACE_S - 1}px; min-height: {CONTROL_HEIGHT - 4}px; }}
     QLineEdit[role="wrong"], QComboBox[role="wrong"] {{ border-color: {p.error}; }}
     QLineEdit:disabled, QAbstractSpinBox:disabled {{ color: {p.text_faint}; background: {p.window}; }}
+    QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {{ background: transparent; border: none;
+        padding: 0 {SPACE_S}px; min-height: 0; }}
+    QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
     QComboBox::drop-down {{ border: none; width: 20px; }}
     QComboBox QAbstractItemView {{ background: {p.raised}; border: 1px solid {p.border}; }}
     QFrame[role="field"] {{ background: {p.raised}; border: 1px solid {p.border_strong};

@@ -9,11 +9,12 @@ from app.ui.elements.tick_box import TickBox
 from app.ui.icons import bind_icon
 from app.ui.library.filter_bar import ChevronBox
 from app.ui.models.catalogue_controller import CatalogueController
+from app.ui.models.flow import FlowBox
 from app.ui.models.offer_pane import OfferPane
 from app.ui.models.offers import OfferFilter
 from app.ui.models.words import kind_words, number_words
 from app.ui.theme import Theme, set_role
-from app.ui.tokens import SPACE_M, SPACE_S
+from app.ui.tokens import SPACE_S
 
 _TYPING_PAUSE_MS = 150
 
@@ -48,11 +49,9 @@ class CataloguePane(OfferPane):
         set_role(self.count, "faint")
         row = QHBoxLayout()
         row.setSpacing(SPACE_S)
+        self.search.setMinimumWidth(180)
         row.addWidget(self.search, 1)
-        row.addWidget(self.kinds)
-        row.addWidget(self.fitting)
-        row.addSpacing(SPACE_M)
-        row.addWidget(self.count)
+        row.addWidget(FlowBox(self.kinds, self.fitting, self.count))
         self.tools.addLayout(row)
         self._timer = QTimer(self, singleShot=True, interval=_TYPING_PAUSE_MS)
         self._timer.timeout.connect(self._apply_filter)

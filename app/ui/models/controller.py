@@ -1,6 +1,7 @@
 """Keeps the window about models and joins its pages."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -35,12 +36,11 @@ NETWORK = "network"
 class ModelsController(QObject):
     """The one window about models; it is kept while it is closed, so that nothing is lost from view.
 
-    Nothing is asked of the host before the window is first opened, except what `import_files` and
-    `open_settings` need.
+    Nothing is built or asked of the host before the window is first wanted, except that the downloads are
+    followed from the beginning.
 
     Attributes:
-        window: the window.
-        installed, catalogue, search, downloads, settings: what stands behind its pages.
+        installed, catalogue, search, downloads, settings: what stands behind the pages.
 
     Signals:
         opened: the window was shown.
@@ -63,57 +63,78 @@ class ModelsController(QObject):
         parent: QWidget | None = None,
         opener: Opener | None = None,
     ) -> None:
-        """Build the window, hidden; None asks and opens through the system's own dialogs and programs."""
+        """Prepare; None asks and opens through the system's own dialogs and programs."""
         super().__init__(parent)
-        self.window = ModelsWindow(theme, parent)
-        asks = questions or QtModelQuestions(self.window, theme)
+        self._theme, self._over, self._opener = theme, parent, opener or SystemOpener()
+        asks = questions or QtModelQuestions(self._window_for_questions, theme)
         self._hub = HubStatusController(session, tasks, self)
         self.installed = InstalledController(session, tasks, asks, self)
         self.catalogue = CatalogueController(session, tasks, self)
         self.search = SearchController(session, tasks, self)
         self.downloads = DownloadsController(session, tasks, asks, self)
-        self.settings = ModelSettingsController(session, tasks, asks, theme, self.window, self)
-        self.installed_pane = InstalledPane(self.installed, opener or SystemOpener(), theme)
-        self.catalogue_pane = CataloguePane(self.catalogue, theme)
-        self.search_pane = SearchPane(self.search, theme)
-        self.downloads_pane = DownloadsPane(self.downloads, theme)
+        self.settings = ModelSettingsController(session, tasks, asks, theme, self._window_for_questions, self)
+        self._pages: ModelPages | None = None
+        self._added: list[tuple[str, str, str, QWidget]] = []
         self._was_opened = False
-        self._add_pages()
-        self._connect(session)
-
-    def _add_pages(self) -> None:
-        for key, title, icon_name, pane in (
-            (INSTALLED, self.tr("Installed"), "model", self.installed_pane),
-            (CATALOGUE, self.tr("Catalogue"), "catalogue", self.catalogue_pane),
-            (SEARCH, self.tr("Search"), "search", self.search_pane),
-            (DOWNLOADS, self.tr("Downloads"), "download", self.downloads_pane),
-        ):
-            self.window.add_page(key, title, icon_name, pane)
-
-    def _connect(self, session: Session) -> None:
         session.connected.connect(self._on_connected)
-        self._hub.changed.connect(self.search_pane.show_hub)
-        self._hub.changed.connect(self.catalogue_pane.details.show_hub)
         for asker in (self.installed, self.catalogue, self.search, self.downloads, self.settings, self._hub):
             asker.failed.connect(self._on_failed)
         self.installed.told.connect(self._on_told)
         self.installed.imported.connect(self.model_imported)
         self.installed.changed.connect(self._on_models_changed)
-        self.installed_pane.catalogue_requested.connect(self._on_catalogue_requested)
-        self.installed_pane.settings_requested.connect(self._on_settings_requested)
-        self.downloads_pane.catalogue_requested.connect(self._on_catalogue_requested)
-        self.downloads_pane.model_requested.connect(self.show_model)
-        for pane in (self.catalogue_pane, self.search_pane):
-            pane.installed_requested.connect(self.show_model)
-            pane.downloads_requested.connect(self._on_downloads_requested)
-            pane.token_requested.connect(self._on_network_requested)
-        self.search_pane.network_requested.connect(self._on_network_requested)
         for offers in (self.catalogue, self.search):
             offers.started.connect(self._on_started)
         self.downloads.changed.connect(self._on_downloads_changed)
         self.downloads.ended.connect(self._on_download_ended)
-        self.window.page_shown.connect(self._on_page_shown)
-        self.window.closed.connect(self.closed)
+
+    @property
+    def pages(self) -> "ModelPages":
+        """The window's pages; built when they are first wanted."""
+        if self._pages is None:
+            self._pages = self._new_pages()
+        return self._pages
+
+    @property
+    def window(self) -> ModelsWindow:
+        """The window; built when it is first wanted."""
+        return self.pages.window
+
+    def _window_for_questions(self) -> QWidget:
+        return self.window
+
+    def _new_pages(self) -> "ModelPages":
+        pages = ModelPages(
+            window=ModelsWindow(self._theme, self._over),
+            installed=InstalledPane(self.installed, self._opener, self._theme),
+            catalogue=CataloguePane(self.catalogue, self._theme),
+            search=SearchPane(self.search, self._theme),
+            downloads=DownloadsPane(self.downloads, self._theme),
+        )
+        for key, title, icon_name, pane in (
+            (INSTALLED, self.tr("Installed"), "model", pages.installed),
+            (CATALOGUE, self.tr("Catalogue"), "catalogue", pages.catalogue),
+            (SEARCH, self.tr("Search"), "search", pages.search),
+            (DOWNLOADS, self.tr("Downloads"), "download", pages.downloads),
+            *self._added,
+        ):
+            pages.window.add_page(key, title, icon_name, pane)
+        self._join(pages)
+        return pages
+
+    def _join(self, pages: "ModelPages") -> None:
+        self._hub.changed.connect(pages.search.show_hub)
+        self._hub.changed.connect(pages.catalogue.details.show_hub)
+        pages.installed.catalogue_requested.connect(self._on_catalogue_requested)
+        pages.installed.settings_requested.connect(self._on_settings_requested)
+        pages.downloads.catalogue_requested.connect(self._on_catalogue_requested)
+        pages.downloads.model_requested.connect(self.show_model)
+        for pane in (pages.catalogue, pages.search):
+            pane.installed_requested.connect(self.show_model)
+            pane.downloads_requested.connect(self._on_downloads_requested)
+            pane.token_requested.connect(self._on_network_requested)
+        pages.search.network_requested.connect(self._on_network_requested)
+        pages.window.page_shown.connect(self._on_page_shown)
+        pages.window.closed.connect(self.closed)
 
     # --- for the program's window
 
@@ -124,23 +145,25 @@ class ModelsController(QObject):
             page: `installed`, `catalogue`, `search`, `downloads`, or the key of an added page; empty: the
                 one shown last.
         """
-        first = not self._was_opened
+        first, window = not self._was_opened, self.window
         self._was_opened = True
-        before = self.window.current_key
-        self.window.show_page(page or before or INSTALLED)
+        before = window.current_key
+        window.show_page(page or before or INSTALLED)
         if first:
             self._load()
-        elif self.window.current_key == before:
+        elif window.current_key == before:
             self._on_page_shown(before)
-        self.window.show()
-        self.window.raise_()
-        self.window.activateWindow()
-        self.window.focus_page()
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        window.focus_page()
         self.opened.emit()
 
     def add_page(self, key: str, title: str, icon_name: str, widget: QWidget) -> None:
         """Add a page of another part of the program, below the others."""
-        self.window.add_page(key, title, icon_name, widget)
+        self._added.append((key, title, icon_name, widget))
+        if self._pages is not None:
+            self._pages.window.add_page(key, title, icon_name, widget)
 
     def import_files(self, paths: Sequence[str]) -> None:
         """Use model files where they are, and show them."""
@@ -151,7 +174,7 @@ class ModelsController(QObject):
     def show_model(self, name: str) -> None:
         """Show a model on the page of installed ones."""
         self.open(INSTALLED)
-        self.installed_pane.list.choose(name)
+        self.pages.installed.list.choose(name)
 
     @Slot(str)
     def open_settings(self, name: str) -> None:
@@ -162,7 +185,8 @@ class ModelsController(QObject):
     @Slot()
     def close(self) -> None:
         """Put the window away, for the program's end."""
-        self.window.close()
+        if self._pages is not None:
+            self._pages.window.close()
 
     # --- loading
 
@@ -225,15 +249,16 @@ class ModelsController(QObject):
     @Slot()
     def _on_downloads_changed(self) -> None:
         number = self.downloads.n_running
-        words = counted(number, self.tr("1 is running"), self.tr("{0} are running"))
-        self.window.navigation.set_badge(DOWNLOADS, number, words)
-        for pane in (self.catalogue_pane, self.search_pane):
-            pane.details.show_downloads(self.downloads.oldest_first)
+        if self._pages is not None:
+            words = counted(number, self.tr("1 is running"), self.tr("{0} are running"))
+            self.window.navigation.set_badge(DOWNLOADS, number, words)
+            for pane in (self.pages.catalogue, self.pages.search):
+                pane.details.show_downloads(self.downloads.oldest_first)
         self.running_changed.emit(number)
 
     @Slot(object)
     def _on_download_ended(self, download: Download) -> None:
-        if download.state == "done":
+        if download.state == "done" and self._was_opened:
             self.installed.load()
             self.catalogue.load()
             self.search.mark_installed(download)
@@ -252,3 +277,14 @@ class ModelsController(QObject):
     @Slot(str)
     def _on_told(self, words: str) -> None:
         self.window.toasts.show_notice(Notice(severity="info", code="", message=words))
+
+
+@dataclass(frozen=True)
+class ModelPages:
+    """The window and its pages."""
+
+    window: ModelsWindow
+    installed: InstalledPane
+    catalogue: CataloguePane
+    search: SearchPane
+    downloads: DownloadsPane

@@ -10,6 +10,7 @@ from app.protocol.downloads import Download
 from app.ui.elements.elided_label import ElidedLabel
 from app.ui.icon_label import IconLabel
 from app.ui.models.downloads_controller import ENDED, PAUSABLE, fraction
+from app.ui.models.flow import FlowBox
 from app.ui.models.parts import plain_label, push_button
 from app.ui.models.words import Mark, amount_words, download_mark, duration_words, transfer_words
 from app.ui.theme import Theme, set_role
@@ -53,10 +54,8 @@ class DownloadCard(QFrame):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self._icon = IconLabel("download", "busy", theme, 16)
-        self.state, self.figures = QLabel(), QLabel()
-        for label in (self.state, self.figures):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        set_role(self.figures, "muted")
+        self.state, self.figures = QLabel(), plain_label("", "muted")
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.reason = plain_label("", "")
         self.reason.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._add_buttons()
@@ -129,6 +128,10 @@ class DownloadCard(QFrame):
             words = button.text().replace("&", "")
             button.setAccessibleName(f"{words}: {download.title}")
 
+    def focus_button(self) -> None:
+        """Put the keyboard on the first button that can be used now."""
+        next(button for button in self._buttons if not button.isHidden()).setFocus()
+
     @Slot()
     def _dress(self) -> None:
         mark = download_mark(self.download)
@@ -167,8 +170,7 @@ class DownloadCard(QFrame):
         top = QHBoxLayout()
         top.setSpacing(SPACE_S)
         top.addLayout(words, 1)
-        for button in self._buttons:
-            top.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        top.addWidget(FlowBox(*self._buttons), 0, Qt.AlignmentFlag.AlignTop)
         line = QHBoxLayout()
         line.setSpacing(SPACE_S)
         line.addWidget(self._icon)

@@ -1,6 +1,6 @@
 """The page of downloads."""
 
-from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
@@ -38,7 +38,7 @@ class DownloadsPane(Page):
         self.resume_button = push_button(self.tr("&Resume all"), theme, "play")
         self.clear_button = push_button(self.tr("Remove &finished"), theme, "check")
         for button in (self.pause_button, self.resume_button, self.clear_button):
-            self.head.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+            self.add_button(button)
         inner = QWidget()
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(0, 0, SPACE_S, 0)
@@ -68,7 +68,7 @@ class DownloadsPane(Page):
     def focus_first(self) -> None:
         """Put the keyboard on the newest download, or on what to do while there is none."""
         if self.cards:
-            self.cards[0].focusNextChild()
+            self.cards[0].focus_button()
         elif self.empty.buttons:
             self.empty.buttons[0].setFocus()
 
@@ -91,8 +91,7 @@ class DownloadsPane(Page):
         card.hide()
         card.deleteLater()
         if had_focus and self.cards:
-            neighbour = self.cards[min(row, len(self.cards) - 1)]
-            neighbour.remove_button.setFocus()
+            self.cards[min(row, len(self.cards) - 1)].focus_button()
 
     @Slot(QModelIndex, int, int)
     def _on_rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:

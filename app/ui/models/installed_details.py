@@ -1,10 +1,11 @@
 """What is known of one model here, and what can be done with it."""
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from app.protocol.models import Loaded, ModelEntry
-from app.ui.models.parts import FactsGrid, MarkLabel, card, plain_label, push_button, scrolling
+from app.ui.models.flow import FlowBox
+from app.ui.models.parts import FactsGrid, MarkLabel, breakable, card, plain_label, push_button, scrolling
 from app.ui.models.words import (
     Mark,
     counted,
@@ -64,7 +65,7 @@ class InstalledDetails(QWidget):
     ) -> None:
         """Show a model as it is now."""
         self._model = model
-        self.title.setText(model.name)
+        self.title.setText(breakable(model.name))
         self.state.show_mark(self._state(model, progress))
         words = self.tr("Answers wherever no other model is chosen")
         self.standard.show_mark(Mark("star", words, "accent") if is_default else None)
@@ -143,17 +144,15 @@ class InstalledDetails(QWidget):
             button.clicked.connect(slot)
 
     def _lay_out(self) -> None:
-        rows = []
-        for buttons in (
-            (self.load_button, self.unload_button, self.cancel_button, self.default_button),
-            (self.settings_button, self.folder_button, self.remove_button),
-        ):
-            row = QHBoxLayout()
-            row.setSpacing(SPACE_S)
-            for button in buttons:
-                row.addWidget(button)
-            row.addStretch(1)
-            rows.append(row)
+        buttons = FlowBox(
+            self.load_button,
+            self.unload_button,
+            self.cancel_button,
+            self.default_button,
+            self.settings_button,
+            self.folder_button,
+            self.remove_button,
+        )
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(SPACE_L, SPACE_M, SPACE_L, SPACE_M)
@@ -161,8 +160,7 @@ class InstalledDetails(QWidget):
         for part in (self.title, self.state, self.bar, self.note, self.standard, self.fit):
             column.addWidget(part)
         column.addSpacing(SPACE_XS)
-        for row in rows:
-            column.addLayout(row)
+        column.addWidget(buttons)
         column.addSpacing(SPACE_S)
         column.addWidget(self.memory)
         column.addWidget(self.facts)
@@ -211,20 +209,18 @@ class MemoryBox(QWidget):
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(SPACE_L)
         self._grid.setVerticalSpacing(SPACE_XS)
+        self._grid.setColumnStretch(0, 2)
         self._grid.setColumnStretch(3, 1)
         for column, words in enumerate((self.tr("Predicted"), self.tr("Measured")), start=1):
-            label = QLabel(words)
-            set_role(label, "faint")
-            self._grid.addWidget(label, 0, column)
+            self._grid.addWidget(plain_label(words, "faint"), 0, column)
+            self._grid.setColumnStretch(column, 2)
         self.cells: dict[str, QLabel] = {}
         for row, (key, words) in enumerate(
             (("bytes", self.tr("Memory")), ("speed", self.tr("Writing speed"))), start=1
         ):
-            label = QLabel(words)
-            set_role(label, "muted")
-            self._grid.addWidget(label, row, 0)
+            self._grid.addWidget(plain_label(words, "muted"), row, 0)
             for column, what in enumerate(("predicted", "measured"), start=1):
-                cell = QLabel()
+                cell = plain_label("", "")
                 cell.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
                 self.cells[f"{what}_{key}"] = cell
                 self._grid.addWidget(cell, row, column)

@@ -43,8 +43,8 @@ class InstalledPane(Page):
         self.setAcceptDrops(True)
         self.import_button = push_button(self.tr("&Import…"), theme, "add-file")
         self.folder_button = push_button(self.tr("Use a folder…"), theme, "add-folder")
-        self.head.addWidget(self.import_button, 0, Qt.AlignmentFlag.AlignTop)
-        self.head.addWidget(self.folder_button, 0, Qt.AlignmentFlag.AlignTop)
+        self.add_button(self.import_button)
+        self.add_button(self.folder_button)
         self.list = RowList(controller.models, theme, self.tr("Installed models"))
         self.details = InstalledDetails(theme)
         self.folders = FoldersBox(theme)
@@ -62,9 +62,9 @@ class InstalledPane(Page):
         self._splitter.setChildrenCollapsible(False)
         self._splitter.addWidget(card(self.list))
         self._splitter.addWidget(self.details)
-        for index, stretch in enumerate((5, 6)):
+        for index, stretch in enumerate((3, 4)):
             self._splitter.setStretchFactor(index, stretch)
-        self._splitter.setSizes([400, 480])
+        self._splitter.setSizes([380, 508])
         filled = QWidget()
         column = QVBoxLayout(filled)
         column.setContentsMargins(0, 0, 0, 0)

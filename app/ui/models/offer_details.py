@@ -10,10 +10,12 @@ from app.core.errors import AppError
 from app.protocol.catalogue import CatalogueModel
 from app.protocol.downloads import Download
 from app.ui.chat.busy_indicator import BusyIndicator
+from app.ui.elements.buttons import tool_button
 from app.ui.elements.message_card import MessageCard
+from app.ui.models.flow import FlowBox
 from app.ui.models.hub_status import HubStatus
 from app.ui.models.offers import FileRow, choices, file_look, file_rows
-from app.ui.models.parts import FactsGrid, MarkLabel, card, plain_label, push_button, scrolling
+from app.ui.models.parts import FactsGrid, MarkLabel, breakable, card, plain_label, push_button, scrolling
 from app.ui.models.row_list import RowList
 from app.ui.models.row_model import RowModel
 from app.ui.models.words import Mark, kind_words, number_words, parameter_words, size_words, tokens_words
@@ -56,7 +58,7 @@ class OfferDetails(QWidget):
         self.files.opened.connect(self._on_file_opened)
         self.button = push_button("", theme, "download", "primary")
         self.button.clicked.connect(self._on_button_clicked)
-        self.link_button = push_button(self.tr("Copy the model's address"), theme, "link")
+        self.link_button = tool_button("link", self.tr("Copy the model's address"), theme, self)
         self.link_button.clicked.connect(self._on_link_clicked)
         self.note = plain_label("", "faint")
         self.message = MessageCard(theme)
@@ -83,7 +85,7 @@ class OfferDetails(QWidget):
         is_other = self._offer is None or self._offer.id != offer.id
         chosen = None if is_other else self.files.current
         self._offer = offer
-        self.title.setText(offer.title)
+        self.title.setText(breakable(offer.title))
         self.good_for.setText(offer.good_for)
         self.good_for.setVisible(bool(offer.good_for))
         self.facts.show_facts(self._facts(offer))
@@ -128,10 +130,10 @@ class OfferDetails(QWidget):
     def _facts(self, offer: CatalogueModel) -> list[tuple[str, str]]:
         context = tokens_words(offer.context_length) if offer.context_length else ""
         downloads = number_words(offer.n_downloads) if offer.n_downloads is not None else ""
-        family = " · ".join(part for part in (offer.family, parameter_words(offer.n_params)) if part)
         return [
             (self.tr("Use"), kind_words(offer.kind)),
-            (self.tr("Family"), family),
+            (self.tr("Family"), offer.family),
+            (self.tr("Parameters"), parameter_words(offer.n_params)),
             (self.tr("Made for"), context),
             (self.tr("Languages"), offer.languages),
             (self.tr("Licence"), offer.licence or self.tr("Not named; look at the model's page")),
@@ -207,11 +209,6 @@ class OfferDetails(QWidget):
         return line
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.setSpacing(SPACE_S)
-        buttons.addWidget(self.button)
-        buttons.addWidget(self.link_button)
-        buttons.addStretch(1)
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(SPACE_L, SPACE_M, SPACE_L, SPACE_M)
@@ -223,7 +220,7 @@ class OfferDetails(QWidget):
         column.addSpacing(SPACE_XS)
         for below in (self._busy, self.problem, self.files_title, self.files_card):
             column.addWidget(below)
-        column.addLayout(buttons)
+        column.addWidget(FlowBox(self.button, self.link_button))
         column.addWidget(self.note)
         column.addStretch(1)
         self._stack = QStackedWidget()

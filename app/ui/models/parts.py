@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -18,18 +18,19 @@ from PySide6.QtWidgets import (
 from app.ui.elements.banner import Banner
 from app.ui.icon_label import IconLabel
 from app.ui.icons import bind_icon
+from app.ui.models.flow import FlowBox
 from app.ui.models.words import Mark
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS
 
 _SMALL_ICON = 16
+_DESIGN_FONT_HEIGHT = 15  # pixels; the font that the sizes were chosen with
 
 
 class Page(QWidget):
     """A page of the window: title, a sentence, a banner for what went wrong, and the rest.
 
     Attributes:
-        head: row of title and buttons.
         banner: hidden until something is to be said.
         body: layout for what the page is about.
     """
@@ -42,22 +43,28 @@ class Page(QWidget):
         heading = QLabel(title)
         set_role(heading, "title")
         self.words = plain_label(words, "muted")
+        self._buttons = FlowBox()
+        head = QHBoxLayout()
+        head.setSpacing(SPACE_S)
+        head.addWidget(heading, 1, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self._buttons)
         texts = QVBoxLayout()
         texts.setSpacing(SPACE_XS)
-        texts.addWidget(heading)
+        texts.addLayout(head)
         texts.addWidget(self.words)
-        self.head = QHBoxLayout()
-        self.head.setSpacing(SPACE_S)
-        self.head.addLayout(texts, 1)
         self.banner = Banner(theme)
         self.body = QVBoxLayout()
         self.body.setSpacing(SPACE_M)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_XL, SPACE_L, SPACE_XL, SPACE_L)
         layout.setSpacing(SPACE_M)
-        layout.addLayout(self.head)
+        layout.addLayout(texts)
         layout.addWidget(self.banner)
         layout.addLayout(self.body, 1)
+
+    def add_button(self, button: QPushButton) -> None:
+        """Add a button beside the title."""
+        self._buttons.add(button)
 
     def focus_first(self) -> None:
         """Put the keyboard where work on this page begins."""
@@ -154,6 +161,13 @@ def plain_label(words: str, role: str) -> QLabel:
     return label
 
 
+def breakable(text: str) -> str:
+    """Let a label break a file's name after its marks, where it would be cut off otherwise."""
+    for mark in "-_./":
+        text = text.replace(mark, f"{mark}\u200b")
+    return text
+
+
 def push_button(words: str, theme: Theme, icon_name: str = "", role: str = "") -> QPushButton:
     """Make a button, with an icon where one is named."""
     button = QPushButton(words)
@@ -178,15 +192,22 @@ def card(*parts: QWidget, margin: int = SPACE_XS) -> QFrame:
 
 
 def scrolling(inner: QWidget, name: str) -> QScrollArea:
-    """Let a widget scroll up and down in the room that it gets."""
+    """Let a widget scroll up and down in the room that it gets; sideways only for very large fonts."""
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
     area.setAccessibleName(name)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.viewport().setAutoFillBackground(False)
-    inner.setAutoFillBackground(False)
     inner.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     area.setWidget(inner)
+    inner.setAutoFillBackground(False)  # setWidget turned it on: the ground behind is to shine through
+    area.viewport().setAutoFillBackground(False)
     return area
+
+
+def scaled_size(widget: QWidget, width: int, height: int) -> QSize:
+    """Give a window's first size: what the default font needs, larger for a larger one, never off screen."""
+    factor = max(1.0, widget.fontMetrics().height() / _DESIGN_FONT_HEIGHT)
+    room = widget.screen().availableSize()
+    return QSize(min(round(width * factor), room.width()), min(round(height * factor), room.height()))

@@ -1,5 +1,6 @@
 """What the window about models asks the user; tests inject their own answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -54,9 +55,9 @@ class ModelQuestions(Protocol):
 class QtModelQuestions:
     """Asks through dialogs over a window."""
 
-    def __init__(self, parent: QWidget, theme: Theme) -> None:
-        """Ask over `parent`."""
-        self._parent, self._theme = parent, theme
+    def __init__(self, over: Callable[[], QWidget], theme: Theme) -> None:
+        """Ask over the widget that `over` gives, which may be built only then."""
+        self._over, self._theme = over, theme
 
     async def model_files(self) -> list[str]:
         """See ModelQuestions."""
@@ -66,7 +67,7 @@ class QtModelQuestions:
 
     async def model_folder(self) -> str:
         """See ModelQuestions."""
-        dialog = QFileDialog(self._parent, _tr("Use a folder of models"), str(Path.home()))
+        dialog = QFileDialog(self._over(), _tr("Use a folder of models"), str(Path.home()))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         return dialog.selectedFiles()[0] if await run(dialog) else ""
@@ -81,12 +82,12 @@ class QtModelQuestions:
 
     async def removal(self, model: ModelEntry) -> Removal | None:
         """See ModelQuestions."""
-        dialog = RemoveDialog(model, self._theme, self._parent)
+        dialog = RemoveDialog(model, self._theme, self._over())
         return dialog.removal if await run(dialog) else None
 
     async def confirm(self, title: str, text: str, action: str) -> bool:
         """See ModelQuestions."""
-        box = QMessageBox(self._parent)
+        box = QMessageBox(self._over())
         box.setWindowTitle(title)
         box.setIcon(QMessageBox.Icon.Question)
         box.setTextFormat(Qt.TextFormat.PlainText)
@@ -105,7 +106,7 @@ class QtModelQuestions:
         return dialog.selectedFiles()[0] if await run(dialog) else ""
 
     def _file_dialog(self, title: str, kinds: str) -> QFileDialog:
-        dialog = QFileDialog(self._parent, title, str(Path.home()))
+        dialog = QFileDialog(self._over(), title, str(Path.home()))
         dialog.setNameFilters([kinds, _tr("All files (*)")])
         return dialog
 

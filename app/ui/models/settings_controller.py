@@ -1,7 +1,7 @@
 """Opens a model's settings, keeps their advice and preview fresh, and stores what is changed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -33,6 +33,7 @@ from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme
 
 _FIT_PAUSE_MS = 120
+_ROWS_A_TURN = 4
 
 
 class ModelSettingsController(Asker):
@@ -53,11 +54,11 @@ class ModelSettingsController(Asker):
         tasks: TaskSpawner,
         questions: ModelQuestions,
         theme: Theme,
-        over: QWidget,
+        over: Callable[[], QWidget],
         parent: QObject | None = None,
         formats: Sequence[NamedFormat] = FORMATS,
     ) -> None:
-        """Show dialogs over `over`; offer `formats`."""
+        """Show dialogs over the widget that `over` gives; offer `formats`."""
         super().__init__(session, tasks, parent)
         self._questions, self._theme, self._over = questions, theme, over
         self._formats = tuple(formats)
@@ -98,8 +99,12 @@ class ModelSettingsController(Asker):
             return self._new_editor(spec, inherited)
 
         self._name = name
-        dialog = ModelSettingsDialog(name, fields_of(body.schema or {}), make_editor, self._theme, self._over)
+        dialog = ModelSettingsDialog(name, make_editor, self._theme, self._over())
         self.dialog = dialog
+        specs = fields_of(body.schema or {})
+        for start in range(0, len(specs), _ROWS_A_TURN):
+            dialog.form.add(specs[start : start + _ROWS_A_TURN])
+            await asyncio.sleep(0)  # so many widgets at once would hold the window up
         dialog.save_requested.connect(self._on_save_requested)
         dialog.fit_wanted.connect(self._fit_timer.start)
         dialog.preview_wanted.connect(self._ask_preview)

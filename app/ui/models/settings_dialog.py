@@ -20,10 +20,9 @@ from app.protocol.models import Fit, ModelEntry
 from app.ui.elements.banner import Banner
 from app.ui.icons import bind_icon
 from app.ui.models.fit_line import FitLine
-from app.ui.models.parts import push_button, scrolling
+from app.ui.models.parts import push_button, scaled_size, scrolling
 from app.ui.models.settings_editors import NumberEditor
 from app.ui.models.settings_form import MakeEditor, SettingsForm
-from app.ui.models.settings_schema import FieldSpec
 from app.ui.models.template_box import TemplateEditor
 from app.ui.models.words import counted
 from app.ui.theme import Theme, set_role
@@ -63,19 +62,18 @@ class ModelSettingsDialog(QDialog):
     def __init__(
         self,
         name: str,
-        specs: tuple[FieldSpec, ...],
         make_editor: MakeEditor,
         theme: Theme,
         parent: QWidget | None = None,
     ) -> None:
-        """Build the form; `show_values` fills it."""
+        """Build it with an empty form, to which rows are added; `show_values` fills them."""
         super().__init__(parent)
         self._name = name
         self._values: dict[str, Any] = {}
         self._stored: frozenset[str] = frozenset()
         self.setWindowTitle(self.tr("Settings of {0}").format(name))
-        self.resize(*_SIZE)
-        self.form = SettingsForm(specs, make_editor, theme)
+        self.resize(scaled_size(self, *_SIZE))
+        self.form = SettingsForm(make_editor, theme)
         self.form.changed.connect(self._on_changed)
         self.fit = FitLine(theme)
         self.banner = Banner(theme)
@@ -92,8 +90,6 @@ class ModelSettingsDialog(QDialog):
         self.reset_button.clicked.connect(self.form.reset_all)
         self._add_buttons()
         self._lay_out()
-        if isinstance(self.template, TemplateEditor):
-            self.template.preview_wanted.connect(self.preview_wanted)
 
     def _add_buttons(self) -> None:
         standard = QDialogButtonBox.StandardButton
@@ -148,6 +144,8 @@ class ModelSettingsDialog(QDialog):
             stored: names of those that the user has set.
             model: whose trained context ends the slider; None where it is not known.
         """
+        if self.template is not None:
+            self.template.preview_wanted.connect(self.preview_wanted)
         self.form.set_values(values)
         self._values, self._stored = self.form.values, frozenset(stored)
         if model is not None and model.context_trained:
@@ -160,11 +158,18 @@ class ModelSettingsDialog(QDialog):
         self.fit.show_fit(fit)
         if fit.n_layers:
             self._limit("gpu_layers", fit.n_layers)
+        for name, chosen in (("context_length", fit.context_length), ("gpu_layers", fit.n_gpu_layers)):
+            editor = self._number(name)
+            if editor is not None and chosen:
+                editor.suggest(chosen)
 
     def _limit(self, name: str, highest: int) -> None:
+        if (editor := self._number(name)) is not None:
+            editor.limit(highest)
+
+    def _number(self, name: str) -> NumberEditor | None:
         row = self.form.rows.get(name)
-        if row is not None and isinstance(row.editor, NumberEditor):
-            row.editor.limit(highest)
+        return row.editor if row is not None and isinstance(row.editor, NumberEditor) else None
 
     def show_error(self, error: AppError) -> None:
         """Name the value that the host refused, or say why nothing was saved."""

@@ -7,11 +7,9 @@ from typing import Any
 from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QFontDatabase, QWheelEvent
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFrame,
-    QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
     QSlider,
@@ -21,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.elements.tick_box import TickBox
 from app.ui.library.filter_bar import ChevronBox
+from app.ui.models.flow import FlowBox
 from app.ui.models.settings_schema import FieldSpec, automatic_words, choice_words
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import FONT_SMALL, SPACE_S, SPACE_XS
@@ -125,15 +124,17 @@ class NumberEditor(Editor):
         self._is_logarithmic = self._is_integer and self._is_tokens and span > _MANY_TOKENS
         if self._is_logarithmic:
             self._slider_low = float(max(_LEAST_TOKENS, self._low))
-        self.slider.setVisible(span <= limit or self._is_logarithmic)
+        self._has_slider = span <= limit or self._is_logarithmic
+        self.slider.setVisible(self._has_slider)
 
     def limit(self, highest: float) -> None:
         """Let the slider end at a value: what the model can do; the field takes more all the same."""
         if not self._low < highest <= self._high:
             return
         self._slider_high = highest
-        self.slider.setVisible(True)
+        self._has_slider = True
         self._show_in_slider()
+        self._show_manual()
 
     @property
     def value(self) -> Any:
@@ -151,11 +152,19 @@ class NumberEditor(Editor):
             if not is_automatic:
                 self.field.setValue(float(value))
         self._show_in_slider()
-        self._show_enabled()
+        self._show_manual()
 
-    def _show_enabled(self) -> None:
-        for part in (self.field, self.slider):
-            part.setEnabled(not self.box.isChecked())
+    def suggest(self, number: float) -> None:
+        """Begin with a number when the user stops leaving the choice to the program: what it had chosen."""
+        if self.box.isChecked() and self._low <= number <= self._high:
+            with QSignalBlocker(self.field):
+                self.field.setValue(number)
+            self._show_in_slider()
+
+    def _show_manual(self) -> None:
+        is_manual = not self.box.isChecked()
+        self.field.setVisible(is_manual)
+        self.slider.setVisible(is_manual and self._has_slider)
 
     def _show_in_slider(self) -> None:
         low, high, number = self._slider_low, self._slider_high, self.field.value()
@@ -185,20 +194,15 @@ class NumberEditor(Editor):
 
     @Slot()
     def _on_box_toggled(self) -> None:
-        self._show_enabled()
+        self._show_manual()
         self.changed.emit()
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(SPACE_S)
-        row.addWidget(self.slider, 1)
-        row.addWidget(self.field)
-        row.addStretch(0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_XS)
-        layout.addLayout(row)
-        layout.addWidget(self.box, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(FlowBox(self.field, self.box))
+        layout.addWidget(self.slider)
 
 
 class ToggleEditor(Editor):
@@ -332,7 +336,8 @@ class WheellessBox(ChevronBox):
 class _NumberField(QDoubleSpinBox):
     def __init__(self) -> None:
         super().__init__()
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.lineEdit().setTextMargins(0, 0, SPACE_XS, 0)
         self.setKeyboardTracking(False)
         self.setGroupSeparatorShown(True)
         self.setMinimumWidth(130)
@@ -367,8 +372,7 @@ def text_field(name: str, n_lines: int, *, is_code: bool) -> QPlainTextEdit:
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPointSizeF(field.font().pointSizeF() * FONT_SMALL)
         field.setFont(font)
-    field.setMinimumHeight(field.fontMetrics().lineSpacing() * n_lines + 3 * SPACE_S)
-    field.setMaximumHeight(field.fontMetrics().lineSpacing() * (n_lines + 8) + 3 * SPACE_S)
+    field.setFixedHeight(field.fontMetrics().lineSpacing() * n_lines + 2 * SPACE_S)
     return field
 
 

@@ -114,7 +114,7 @@ class LoraLine(QWidget):
         label = QLabel(self.tr("Strength"))
         set_role(label, "faint")
         self.field = QDoubleSpinBox()
-        self.field.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.field.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.field.setRange(-4.0, 4.0)
         self.field.setSingleStep(0.1)
         self.field.setValue(scale)

@@ -49,7 +49,7 @@ class SettingRow(QWidget):
         head = QHBoxLayout()
         head.setSpacing(SPACE_S)
         head.addWidget(self.title)
-        head.addWidget(self.badge)
+        head.addWidget(self.badge, 0, Qt.AlignmentFlag.AlignVCenter)
         head.addStretch(1)
         head.addWidget(self.reset_button)
         policy = self.reset_button.sizePolicy()
@@ -132,36 +132,30 @@ class SettingsForm(QWidget):
 
     changed = Signal(str)
 
-    def __init__(
-        self, specs: Sequence[FieldSpec], make_editor: MakeEditor, theme: Theme, parent: QWidget | None = None
-    ) -> None:
-        """Build a row for each setting."""
+    def __init__(self, make_editor: MakeEditor, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start without settings."""
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._make_editor = theme, make_editor
         self.rows: dict[str, SettingRow] = {}
         self.groups: dict[str, GroupCard] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, SPACE_S, 0)
         layout.setSpacing(SPACE_M)
         for group in GROUPS:
-            members = [spec for spec in specs if spec.group == group]
-            if members:
-                layout.addWidget(self._new_group(group, members, make_editor))
+            self.groups[group] = GroupCard(group_words(group), theme)
+            layout.addWidget(self.groups[group])
         self.nothing = plain_label(self.tr("No setting is called like that."), "muted")
         self.nothing.hide()
         layout.addWidget(self.nothing)
         layout.addStretch(1)
 
-    def _new_group(self, group: str, members: Sequence[FieldSpec], make_editor: MakeEditor) -> "GroupCard":
-        rows = []
-        for spec in members:
-            row = SettingRow(spec, make_editor(spec), self._theme)
+    def add(self, specs: Sequence[FieldSpec]) -> None:
+        """Add a row for each of some settings to its group."""
+        for spec in specs:
+            row = SettingRow(spec, self._make_editor(spec), self._theme)
             row.changed.connect(self._on_row_changed)
             self.rows[spec.name] = row
-            rows.append(row)
-        card = GroupCard(group_words(group), rows, self._theme)
-        self.groups[group] = card
-        return card
+            self.groups[spec.group].add(row)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -206,30 +200,35 @@ class SettingsForm(QWidget):
 class GroupCard(QFrame):
     """One group; what only few people need is folded away."""
 
-    def __init__(
-        self, title: str, rows: Sequence[SettingRow], theme: Theme, parent: QWidget | None = None
-    ) -> None:
-        """Show rows under a title."""
+    def __init__(self, title: str, theme: Theme, parent: QWidget | None = None) -> None:
+        """Start hidden, without rows."""
         super().__init__(parent)
-        self._theme, self._rows, self._words = theme, rows, []
+        self._theme = theme
+        self._rows: list[SettingRow] = []
+        self._words: list[str] = []
         set_role(self, "card")
         heading = QLabel(title)
         set_role(heading, "heading")
-        self._n_advanced = sum(row.spec.is_advanced for row in rows)
         self.more_button = push_button("", theme, "chevron-down", "link")
         self.more_button.setCheckable(True)
         self.more_button.toggled.connect(self._show_rows)
+        self._basic, self._advanced = QVBoxLayout(), QVBoxLayout()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_L, SPACE_M, SPACE_L, SPACE_M)
         layout.setSpacing(0)
         layout.addWidget(heading)
-        for row in sorted(rows, key=lambda row: row.spec.is_advanced):
-            if row.spec.is_advanced and layout.indexOf(self.more_button) < 0:
-                layout.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
-            layout.addWidget(row)
-        self._show_rows()
+        layout.addLayout(self._basic)
+        layout.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addLayout(self._advanced)
+        self.hide()
 
-    _words: list[str]
+    def add(self, row: SettingRow) -> None:
+        """Add a row."""
+        self._rows.append(row)
+        row.setVisible(not row.spec.is_advanced)
+        (self._advanced if row.spec.is_advanced else self._basic).addWidget(row)
+        self._show_rows()
+        self.show()
 
     def search(self, words: list[str]) -> bool:
         """Show the rows that match; tell whether there are any."""
@@ -252,7 +251,8 @@ class GroupCard(QFrame):
                 row.setVisible(row.spec.matches(self._words))
             else:
                 row.setVisible(is_open or not row.spec.is_advanced)
-        self.more_button.setVisible(self._n_advanced > 0 and not self._words)
+        n_advanced = sum(row.spec.is_advanced for row in self._rows)
+        self.more_button.setVisible(n_advanced > 0 and not self._words)
         words = self.tr("Fewer settings") if is_open else self.tr("More settings ({0})")
-        self.more_button.setText(words.format(self._n_advanced))
+        self.more_button.setText(words.format(n_advanced))
         bind_icon(self.more_button, "chevron-up" if is_open else "chevron-down", self._theme, "accent")

@@ -158,7 +158,7 @@ def automatic_words(spec: FieldSpec, inherited: Any) -> str:
         return own[spec.name]
     if inherited is None or spec.is_automatic(inherited):
         return _tr("Automatic")
-    return _tr("As in the program's settings: {0}").format(inherited)
+    return _tr("Program's setting: {0}").format(inherited)
 
 
 def choice_words(name: str, value: str) -> str:

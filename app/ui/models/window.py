@@ -5,7 +5,7 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from app.ui.models.navigation import Navigation
-from app.ui.models.parts import Page
+from app.ui.models.parts import Page, scaled_size
 from app.ui.theme import Theme, set_role
 from app.ui.toasts import ToastArea
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S
@@ -32,7 +32,7 @@ class ModelsWindow(QWidget):
         self._pages: dict[str, QWidget] = {}
         self.setWindowTitle(self.tr("Models"))
         self.setObjectName("models-window")
-        self.resize(*_SIZE)
+        self.resize(scaled_size(self, *_SIZE))
         self.setMinimumSize(*_SMALLEST)
         self._ground = QFrame()
         set_role(self._ground, "surface")

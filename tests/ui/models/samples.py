@@ -311,7 +311,9 @@ HIT_FILES = CatalogueModel(
 )
 
 
-def download(identity: str, title: str, state: str, done_gb: float, total_gb: float, **more: object) -> Download:
+def download(
+    identity: str, title: str, state: str, done_gb: float, total_gb: float, **more: object
+) -> Download:
     name = f"{title.replace(' · ', '-').replace(' ', '-')}.gguf"
     return Download(
         id=identity,
@@ -326,7 +328,9 @@ def download(identity: str, title: str, state: str, done_gb: float, total_gb: fl
     )
 
 
-DONE = download("d1", "SmolLM2 1.7B Instruct · Q4_K_M", "done", 0.98, 0.98, model="SmolLM2-1.7B-Instruct-Q4_K_M")
+DONE = download(
+    "d1", "SmolLM2 1.7B Instruct · Q4_K_M", "done", 0.98, 0.98, model="SmolLM2-1.7B-Instruct-Q4_K_M"
+)
 FAILED = download(
     "d2",
     "Gemma 3 4B · Q4_K_M",
