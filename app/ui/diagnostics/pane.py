@@ -214,7 +214,7 @@ class DiagnosticsPane(Page):
         for check in sorted(checks, key=lambda check: check.status == "ok"):
             detail = without_home(check.detail)
             self.checks.body.addWidget(
-                TickedRow(check.status, detail, check.name, self._theme, without_home(check.hint))
+                TickedRow(check.status, detail, "", self._theme, without_home(check.hint))
             )
         announce(self, words)
 

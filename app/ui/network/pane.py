@@ -77,7 +77,7 @@ class NetworkPane(Page):
         self.clear_button = self._button("trash", self.tr("Clear…"))
         self.view = _ledger_view(self.controller.ledger)
         self.view.setAccessibleName(self.tr("Connections that were opened"))
-        self.nothing = words_label(self.tr("No connection has been opened."), "muted")
+        self.nothing = words_label(self.tr("Not known yet."), "muted")
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.nothing)
@@ -162,6 +162,8 @@ class NetworkPane(Page):
     @Slot(object)
     def _on_loaded(self, status: NetworkStatus) -> None:
         self.banner.hide()
+        self.nothing.setText(self.tr("No connection has been opened."))
+        self.switch.setEnabled(True)
         self.form.show_status(status)
         self.form.setEnabled(True)
         words = self.tr(
@@ -267,6 +269,7 @@ class NetworkPane(Page):
         super().showEvent(event)
         if not self._was_shown:
             self._was_shown = True
+            self.switch.setEnabled(False)
             self.form.setEnabled(False)
             self.controller.load()
 
