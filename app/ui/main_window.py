@@ -31,7 +31,8 @@ from app.protocol.system import (
     WorkerChanged,
 )
 from app.ui.about.controller import AboutController
-from app.ui.chat.controller import ChatController, OpenConversation
+from app.ui.chat.controller import ChatController
+from app.ui.chat.open_conversation import OpenConversation
 from app.ui.chat.pane import ChatPane
 from app.ui.chat.rich_text import is_openable
 from app.ui.conversations.controller import ConversationsController

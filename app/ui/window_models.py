@@ -49,24 +49,31 @@ class Joined:
 class WindowModels(QObject):
     """Opens the window about models at the page that is asked for, and passes on what others must know.
 
-    Attributes:
-        controller: of the window about models.
-        diagnostics, network: its pages that are built here.
+    The window about models is built when it is first opened: it would lengthen every start.
     """
 
     def __init__(self, parts: Joined, over: QWidget) -> None:
-        """Build the window about models over `over`; it is not shown."""
+        """Join the parts; the window about models will stand over `over`."""
         super().__init__(over)
-        self._parts = parts
-        session, tasks, theme = parts.session, parts.tasks, parts.theme
-        self.controller = ModelsController(session, tasks, theme, None, over)
-        self.network = NetworkPane(session, tasks, theme)
-        self.diagnostics = DiagnosticsPane(session, tasks, theme)
-        self.controller.add_page(NETWORK, self.tr("Network"), "globe", self.network)
-        self.controller.add_page(DIAGNOSTICS, self.tr("Diagnostics"), "diagnostics", self.diagnostics)
-        self._viewer = ImageViewer(parts.chats.thumbnails, tasks, parts.chat_pane)
+        self._parts, self._over = parts, over
+        self._controller: ModelsController | None = None
+        self._viewer = ImageViewer(parts.chats.thumbnails, parts.tasks, parts.chat_pane)
         self._connect_pages()
         self._connect_parts()
+
+    @property
+    def controller(self) -> ModelsController:
+        """Of the window about models."""
+        if self._controller is None:
+            session, tasks, theme = self._parts.session, self._parts.tasks, self._parts.theme
+            self._controller = ModelsController(session, tasks, theme, None, self._over)
+            network, diagnostics = (
+                NetworkPane(session, tasks, theme),
+                DiagnosticsPane(session, tasks, theme),
+            )
+            self._controller.add_page(NETWORK, self.tr("Network"), "globe", network)
+            self._controller.add_page(DIAGNOSTICS, self.tr("Diagnostics"), "diagnostics", diagnostics)
+        return self._controller
 
     def _connect_pages(self) -> None:
         line, pane = self._parts.status_line, self._parts.chat_pane
@@ -117,7 +124,8 @@ class WindowModels(QObject):
     @Slot()
     def put_away(self) -> None:
         """Close the window about models with the program's window."""
-        self.controller.close()
+        if self._controller is not None:
+            self._controller.close()
 
     # --- what others must know
 

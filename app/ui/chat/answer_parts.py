@@ -131,20 +131,23 @@ class OutcomeBlock(QFrame):
         self._models.setVisible(message.error_code in _MODEL_CODES)
 
 
-class _StatsLabel(ElidedLabel):
+class StatsLabel(ElidedLabel):
     """The figures in one line; the finer ones in its tool tip."""
 
     def __init__(self) -> None:
+        """Show nothing yet."""
         super().__init__()
         self._details = ""
 
     def set_details(self, words: str) -> None:
+        """Keep the finer figures for the tool tip; empty: there are none."""
         self._details = words
         self.setAccessibleDescription(words)
 
     # Qt overrides
 
     def event(self, event: QEvent, /) -> bool:
+        """Show the finer figures, and the line itself where it is shortened."""
         if event.type() == QEvent.Type.ToolTip and self._details:
             is_whole = self.text() == self.full_text
             words = self._details if is_whole else f"{self.full_text}\n{self._details}"
@@ -168,7 +171,7 @@ class AnswerFooter(QWidget):
         self.retry_button = self._button("retry", self.tr("Ask again"))
         layout.addWidget(self.copy_button)
         layout.addWidget(self.retry_button)
-        self._stats = _StatsLabel()
+        self._stats = StatsLabel()
         set_role(self._stats, "faint")
         layout.addSpacing(SPACE_XS)
         layout.addWidget(self._stats, 1)

@@ -1,8 +1,7 @@
 """Drives the chat: opens conversations, asks, stops, keeps drafts; all of it through the session."""
 
-import asyncio
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -26,6 +25,7 @@ from app.ui.chat.draft_images import DraftImages
 from app.ui.chat.live_answer import PROVISIONAL, LiveAnswer
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.model_loader import ModelLoader
+from app.ui.chat.open_conversation import OpenConversation
 from app.ui.chat.thumbnails import Thumbnails
 from app.ui.notifier import Notifier
 from app.ui.session import Session
@@ -33,34 +33,6 @@ from app.ui.tasks import TaskSpawner
 
 log = logging.getLogger(__name__)
 DRAFT_DELAY_MS = 800
-
-
-@dataclass
-class OpenConversation:
-    """A conversation that is shown, or whose answer is being written in the background.
-
-    Attributes:
-        entry: None for a new one that nothing was stored of yet.
-        draft: the unsent text; `stored_draft` is what the host has.
-        live: the answer that is being written.
-        images: of the unsent question.
-        creating: held while the host creates it, so that it is created once.
-    """
-
-    model: MessageModel
-    images: DraftImages
-    entry: ConversationEntry | None = None
-    draft: str = ""
-    stored_draft: str = ""
-    scope: Scope = field(default_factory=Scope)
-    model_name: str = ""
-    live: LiveAnswer | None = None
-    creating: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def id(self) -> str | None:
-        """Its id; None while it is not stored."""
-        return self.entry.id if self.entry is not None else None
 
 
 class ChatController(QObject):

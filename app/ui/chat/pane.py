@@ -8,7 +8,7 @@ from app.protocol.library import CollectionList, CollectionsChanged, LibraryStat
 from app.protocol.models import ModelChanged, ModelList
 from app.ui.chat.choosers import ScopeChooser
 from app.ui.chat.composer import Composer
-from app.ui.chat.controller import ChatController, OpenConversation
+from app.ui.chat.controller import ChatController
 from app.ui.chat.empty_state import EmptyState
 from app.ui.chat.image_files import is_image
 from app.ui.chat.image_notice import ImageNotice
@@ -16,6 +16,7 @@ from app.ui.chat.message_list import MessageList
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH
 from app.ui.chat.model_chooser import ModelChooser
+from app.ui.chat.open_conversation import OpenConversation
 from app.ui.elements.elided_label import ElidedLabel
 from app.ui.icons import bind_icon
 from app.ui.session import Session

@@ -1,8 +1,8 @@
 """The diagnostics page: this computer, its graphics cards, the engine, and the checks of the program."""
 
-from PySide6.QtCore import QLocale, Qt, QTime, Slot
+from PySide6.QtCore import QCoreApplication, QLocale, Qt, QTime, Slot
 from PySide6.QtGui import QGuiApplication, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
 from app.protocol.hardware import Hardware, Requirement
@@ -14,23 +14,24 @@ from app.ui.diagnostics.words import cards, engine_rows, gpu_answer, processor_r
 from app.ui.elements.message_card import MessageCard
 from app.ui.elements.section import Section, words_label
 from app.ui.icons import bind_icon
+from app.ui.models.parts import Page
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme, set_role
 from app.ui.toasts import announce
-from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S, SPACE_XL
+from app.ui.tokens import SPACE_L, SPACE_S
 
 
-class DiagnosticsPane(QFrame):
+class DiagnosticsPane(Page):
     """Looks at the computer when it is first shown, and again when asked to."""
 
-    def __init__(
-        self, session: Session, tasks: TaskSpawner, theme: Theme, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, session: Session, tasks: TaskSpawner, theme: Theme) -> None:
         """Build the page; nothing is asked before it shows."""
-        super().__init__(parent)
-        set_role(self, "surface")
-        self._theme = theme
+        super().__init__(
+            _tr("Diagnostics"),
+            _tr("What this computer has, what answers are computed with, and what is in the way."),
+            theme,
+        )
         self._was_shown = False
         self.controller = DiagnosticsController(session, tasks, self)
         self._build_header()
@@ -70,21 +71,16 @@ class DiagnosticsPane(QFrame):
         )
 
     def _lay_out(self) -> None:
-        header = QHBoxLayout()
-        header.setContentsMargins(SPACE_XL, SPACE_M, SPACE_XL, SPACE_S)
-        header.setSpacing(SPACE_S)
-        header.addWidget(self._busy)
-        header.addWidget(self._when)
-        header.addStretch(1)
-        header.addWidget(self.look_button)
-        header.addWidget(self.copy_button)
-        note = QHBoxLayout()
-        note.setContentsMargins(SPACE_XL, 0, SPACE_XL, SPACE_S)
-        note.addWidget(self.copied)
+        self.add_button(self.look_button)
+        self.add_button(self.copy_button)
+        state = QHBoxLayout()
+        state.setSpacing(SPACE_S)
+        state.addWidget(self._busy)
+        state.addWidget(self._when)
+        state.addStretch(1)
         column = QWidget()
-        column.setObjectName("column")
         inner = QVBoxLayout(column)
-        inner.setContentsMargins(SPACE_XL, SPACE_S, SPACE_XL, SPACE_XL)
+        inner.setContentsMargins(0, 0, SPACE_S, 0)
         inner.setSpacing(SPACE_L)
         sections = (self.graphics, self.computer, self.engine, self.requirements, self.checks)
         for section in sections:
@@ -97,13 +93,14 @@ class DiagnosticsPane(QFrame):
         self.area.setAccessibleName(self.tr("What was found"))
         self.area.viewport().setAutoFillBackground(False)
         column.setAutoFillBackground(False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(header)
-        layout.addLayout(note)
-        layout.addWidget(self.message, 1)
-        layout.addWidget(self.area, 1)
+        self.body.addLayout(state)
+        self.body.addWidget(self.copied)
+        self.body.addWidget(self.message, 1)
+        self.body.addWidget(self.area, 1)
+
+    def focus_first(self) -> None:
+        """Put the keyboard where work on this page begins."""
+        (self.look_button if self.look_button.isEnabled() else self.area).setFocus()
 
     def _connect(self) -> None:
         controller = self.controller
@@ -217,7 +214,7 @@ class DiagnosticsPane(QFrame):
         for check in sorted(checks, key=lambda check: check.status == "ok"):
             detail = without_home(check.detail)
             self.checks.body.addWidget(
-                TickedRow(check.status, detail, check.name, self._theme, without_home(check.hint))
+                TickedRow(check.status, detail, "", self._theme, without_home(check.hint))
             )
         announce(self, words)
 
@@ -249,3 +246,7 @@ class DiagnosticsPane(QFrame):
         if not self._was_shown:
             self._was_shown = True
             self.controller.look()
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("DiagnosticsPane", text)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication
 
 from app.protocol.hardware import Adapter, Engine, Gpu, Hardware
-from app.ui.guide.words import cores, free_of, gigabytes
+from app.ui.guide.words import cores, disk_free_of, free_of, gigabytes
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def processor_rows(hardware: Hardware) -> list[tuple[str, str]]:
         rows.append((_tr("Instructions"), ", ".join(cpu.features)))
     memory = hardware.memory
     rows.append((_tr("Memory"), free_of(memory.available_bytes, memory.total_bytes)))
-    rows.append((_tr("Disk"), free_of(hardware.disk_free_bytes, hardware.disk_total_bytes)))
+    rows.append((_tr("Disk"), disk_free_of(hardware.disk_free_bytes, hardware.disk_total_bytes)))
     return rows
 
 

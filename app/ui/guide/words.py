@@ -24,7 +24,7 @@ def hardware_rows(hardware: Hardware) -> list[tuple[str, str]]:
         (_tr("Cores"), cores(hardware.cpu)),
         (_tr("Memory"), free_of(memory.available_bytes, memory.total_bytes)),
         (_tr("Graphics"), graphics(hardware)),
-        (_tr("Disk"), free_of(hardware.disk_free_bytes, hardware.disk_total_bytes)),
+        (_tr("Disk"), disk_free_of(hardware.disk_free_bytes, hardware.disk_total_bytes)),
     ]
 
 
@@ -59,6 +59,12 @@ def _gpu(gpu: Gpu) -> str:
 def free_of(free: int, total: int) -> str:
     """Give a size and how much of it is free, both in bytes."""
     return _tr("{0} GB, {1} GB free").format(gigabytes(total), gigabytes(free))
+
+
+def disk_free_of(free: int, total: int) -> str:
+    """Give the size of a disk and how much of it is free, in 1000³ bytes as files' sizes are shown."""
+    sizes = (QLocale().toString(n_bytes / 1000**3, "f", 0) for n_bytes in (total, free))
+    return _tr("{0} GB, {1} GB free").format(*sizes)
 
 
 def gigabytes(n_bytes: int) -> str:

@@ -95,6 +95,7 @@ class ConnectionForm(QWidget):
         inner = proxy_field.layout()
         assert isinstance(inner, QVBoxLayout)  # a Field's own
         inner.insertWidget(2, self.proxy)
+        proxy_field.marked = self.proxy
         layout.addWidget(proxy_field)
         numbers = QHBoxLayout()
         numbers.setSpacing(SPACE_L)

@@ -12,12 +12,16 @@ from app.ui.tokens import SPACE_S, SPACE_XS
 
 
 class Field(QWidget):
-    """A title, an input, a sentence about it, and room for what is wrong with it."""
+    """A title, an input, a sentence about it, and room for what is wrong with it.
+
+    Attributes:
+        marked: what is outlined where something is wrong; the input, if nothing else is set.
+    """
 
     def __init__(self, title: str, words: str, editor: QWidget, beside: Sequence[QWidget] = ()) -> None:
         """Put `title` over `editor`, `words` under it, and other widgets `beside` it."""
         super().__init__()
-        self.editor = editor
+        self.marked = editor
         self.title = QLabel(title)
         self.title.setBuddy(editor)
         editor.setAccessibleName(title)
@@ -42,9 +46,9 @@ class Field(QWidget):
         """Say what is wrong with what was entered; empty: nothing."""
         self.problem.setText(words)
         self.problem.setVisible(bool(words))
-        set_role(self.editor, "wrong" if words else "")
+        set_role(self.marked, "wrong" if words else "")
         if words:
-            announce(self.editor, words, urgent=True)
+            announce(self.marked, words, urgent=True)
 
 
 class TextSetting(QLineEdit):

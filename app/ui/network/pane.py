@@ -4,12 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -24,10 +23,10 @@ from PySide6.QtWidgets import (
 from app.core.errors import AppError
 from app.protocol.network import NetworkStatus
 from app.ui.dialogs import run
-from app.ui.elements.banner import Banner
 from app.ui.elements.section import Section, words_label
 from app.ui.elements.tick_box import TickBox
 from app.ui.icons import bind_icon
+from app.ui.models.parts import Page
 from app.ui.network.connection_form import ConnectionForm
 from app.ui.network.controller import NetworkController
 from app.ui.network.ledger_model import OUTCOME, WHY, LedgerModel
@@ -36,7 +35,7 @@ from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme, set_role
 from app.ui.toasts import announce
-from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S, SPACE_XL
+from app.ui.tokens import SPACE_L, SPACE_S
 
 ChoosePath = Callable[[], Awaitable[str]]
 _TABLE_HEIGHT = 240
@@ -44,7 +43,7 @@ _EMPTY_HEIGHT = 72
 _WIDTHS = (125, 125, 220, 80, 80, 165)
 
 
-class NetworkPane(QFrame):
+class NetworkPane(Page):
     """Shows the switch, the ledger and how to connect; loads them when it is first shown."""
 
     def __init__(
@@ -52,17 +51,16 @@ class NetworkPane(QFrame):
         session: Session,
         tasks: TaskSpawner,
         theme: Theme,
-        parent: QWidget | None = None,
         choose_path: ChoosePath | None = None,
     ) -> None:
         """Build the page; `choose_path` stands in for the dialog that asks where the ledger is saved."""
-        super().__init__(parent)
-        set_role(self, "surface")
-        self._theme, self._tasks = theme, tasks
+        super().__init__(
+            _tr("Network"), _tr("What this program sends and fetches, and when: only what you start."), theme
+        )
+        self._tasks = tasks
         self._choose_path = choose_path or self._ask_path
         self._was_shown = False
         self.controller = NetworkController(session, tasks, theme, self)
-        self.banner = Banner(theme)
         self.switch = TickBox(self.tr("Stay offline"), theme)
         self.form = ConnectionForm(theme)
         self._build_ledger()
@@ -79,7 +77,7 @@ class NetworkPane(QFrame):
         self.clear_button = self._button("trash", self.tr("Clear…"))
         self.view = _ledger_view(self.controller.ledger)
         self.view.setAccessibleName(self.tr("Connections that were opened"))
-        self.nothing = words_label(self.tr("No connection has been opened."), "muted")
+        self.nothing = words_label(self.tr("Not known yet."), "muted")
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.nothing)
@@ -94,9 +92,9 @@ class NetworkPane(QFrame):
     def _lay_out(self) -> None:
         column = QWidget()
         inner = QVBoxLayout(column)
-        inner.setContentsMargins(SPACE_XL, SPACE_M, SPACE_XL, SPACE_XL)
+        inner.setContentsMargins(0, 0, SPACE_S, 0)
         inner.setSpacing(SPACE_L)
-        for part in (self.banner, self._switch_section(), self._ledger_section(), self._form_section()):
+        for part in (self._switch_section(), self._ledger_section(), self._form_section()):
             inner.addWidget(part)
         inner.addStretch(1)
         area = QScrollArea()
@@ -105,12 +103,14 @@ class NetworkPane(QFrame):
         area.setWidget(column)
         area.viewport().setAutoFillBackground(False)
         column.setAutoFillBackground(False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
+        self.body.addWidget(area, 1)
+
+    def focus_first(self) -> None:
+        """Put the keyboard where work on this page begins."""
+        self.switch.setFocus()
 
     def _switch_section(self) -> Section:
-        section = Section(self.tr("What goes over the network"))
+        section = Section(self.tr("Connections"))
         self.switch_words = words_label("", "muted")
         self.where_words = words_label("", "muted")
         self.switch.setAccessibleDescription(
@@ -162,6 +162,8 @@ class NetworkPane(QFrame):
     @Slot(object)
     def _on_loaded(self, status: NetworkStatus) -> None:
         self.banner.hide()
+        self.nothing.setText(self.tr("No connection has been opened."))
+        self.switch.setEnabled(True)
         self.form.show_status(status)
         self.form.setEnabled(True)
         words = self.tr(
@@ -189,7 +191,7 @@ class NetworkPane(QFrame):
         if is_offline:
             words = self.tr(
                 "The network is closed: no connection is opened, whatever is asked for. "
-                "Downloads wait until you take this tick away."
+                "Running downloads stop and keep what has come; resume them afterwards."
             )
         self.switch_words.setText(words)
 
@@ -267,8 +269,13 @@ class NetworkPane(QFrame):
         super().showEvent(event)
         if not self._was_shown:
             self._was_shown = True
+            self.switch.setEnabled(False)
             self.form.setEnabled(False)
             self.controller.load()
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("NetworkPane", text)
 
 
 def _ledger_view(model: LedgerModel) -> QTreeView:

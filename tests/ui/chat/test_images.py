@@ -1,7 +1,6 @@
 """Images that go along with a question: attached, shown, refused, remembered."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,17 +81,14 @@ async def chats(session: FakeSession, tasks: TaskSpawner, notifier: Notifier) ->
 
 
 @pytest.fixture
-async def pane(
-    chats: ChatController, session: FakeSession, theme: Theme, qtbot: QtBot
-) -> AsyncIterator[ChatPane]:
+async def pane(chats: ChatController, session: FakeSession, theme: Theme, qtbot: QtBot) -> ChatPane:
     pane = ChatPane(chats, session, theme)
     qtbot.addWidget(pane)
     pane.resize(700, 600)
     pane.show()
     session.connect_now()
     await until(lambda: pane.models.has_models)
-    yield pane
-    pane.hide()
+    return pane
 
 
 def send_button(pane: ChatPane) -> QToolButton:

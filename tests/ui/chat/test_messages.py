@@ -5,13 +5,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QHelpEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QToolTip, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.protocol.chat import AnswerPhase, AnswerStats, ChatMessage
+from app.ui.chat.answer_parts import StatsLabel
 from app.ui.chat.message_list import MessageList
 from app.ui.chat.message_model import MessageModel, MessageRole
 from app.ui.chat.message_widgets import AnswerWidget, UserMessageWidget
@@ -189,6 +190,47 @@ def test_the_footer_copies_the_answer_and_shows_its_figures(
     copy = next(b for b in answers.findChildren(QToolButton) if b.accessibleName() == "Copy the answer")
     copy.click()
     assert QGuiApplication.clipboard().text() == "Two **years**."
+
+
+def test_a_forgotten_beginning_is_noted(answers: AnswerWidget) -> None:
+    words = "The model forgot the oldest part of this conversation to go on writing."
+    assert words not in show(answers, answer(0))
+    shifted = answer(0, stats=AnswerStats(completion_tokens=9, n_shifted=512))
+    assert words in show(answers, shifted)
+    assert words not in show(answers, replace(shifted, state="streaming"))
+    assert words not in show(answers, answer(0))
+
+
+def test_the_finer_figures_stand_in_the_tool_tip(answers: AnswerWidget, qtbot: QtBot) -> None:
+    stats = AnswerStats(
+        prompt_tokens=1900,
+        cached_tokens=1200,
+        completion_tokens=24,
+        tokens_per_s=8.2,
+        n_shifted=512,
+        n_drafted=40,
+        n_accepted=31,
+        from_snapshot=True,
+        seed=42,
+    )
+    show(answers, answer(0, stats=stats))
+    answers.show()
+    label = answers.findChild(StatsLabel)
+    assert label is not None
+    details = label.accessibleDescription()
+    for words in ("seed 42", "31 of 40 tokens guessed", "512 oldest", "from the disk", "tokens read"):
+        assert words in details
+    point = label.rect().center()
+    QApplication.sendEvent(label, QHelpEvent(QEvent.Type.ToolTip, point, label.mapToGlobal(point)))
+    assert QToolTip.text() == details
+    label.setFixedWidth(30)
+    qtbot.wait(0)
+    QApplication.sendEvent(label, QHelpEvent(QEvent.Type.ToolTip, point, label.mapToGlobal(point)))
+    assert QToolTip.text().endswith(details)
+    assert QToolTip.text() != details
+    QToolTip.hideText()
+    show(answers, answer(0, stats=AnswerStats(completion_tokens=24)))
+    assert label.accessibleDescription() == ""
 
 
 def test_everything_keeps_its_name_for_a_screen_reader(answers: AnswerWidget) -> None:

@@ -1,7 +1,6 @@
 """The diagnostics page: what it says of a computer, and why a graphics card is not used."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,14 +163,13 @@ def test_the_report_holds_everything_but_the_users_own_folder(monkeypatch: pytes
 
 
 @pytest.fixture
-def pane(session: FakeSession, tasks: TaskSpawner, theme: Theme, qtbot: QtBot) -> Iterator[DiagnosticsPane]:
+def pane(session: FakeSession, tasks: TaskSpawner, theme: Theme, qtbot: QtBot) -> DiagnosticsPane:
     session.reply(GetHardware, UNUSABLE)
     session.reply(RunDoctor, DoctorReport(checks=CHECKS))
     pane = DiagnosticsPane(session, tasks, theme)
     qtbot.addWidget(pane)
     pane.resize(800, 900)
-    yield pane
-    pane.hide()
+    return pane
 
 
 async def test_it_looks_when_it_is_first_shown(pane: DiagnosticsPane, session: FakeSession) -> None:

@@ -221,7 +221,7 @@ async def test_the_computer_is_looked_at_and_told(window: MainWindow, host: Fake
         "4 cores, 8 threads (AVX2)",
         "16 GB, 9.5 GB free",
         "No usable GPU was found; answers are computed on the processor.\nNo driver answered.",
-        "512 GB, 100 GB free",
+        "550 GB, 107 GB free",
     ):
         assert fact in told
     dialog.show_page(1)

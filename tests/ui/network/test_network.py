@@ -1,6 +1,5 @@
 """The page about the network: the switch, the ledger, and how to connect."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,9 +129,7 @@ def test_the_ledger_as_text_cannot_become_a_formula() -> None:
 
 
 @pytest.fixture
-def pane(
-    session: FakeSession, tasks: TaskSpawner, theme: Theme, qtbot: QtBot, tmp_path: Path
-) -> Iterator[NetworkPane]:
+def pane(session: FakeSession, tasks: TaskSpawner, theme: Theme, qtbot: QtBot, tmp_path: Path) -> NetworkPane:
     stored = dict(SETTINGS)
 
     def store(request: UpdateSettings) -> SettingsBody:
@@ -150,8 +147,7 @@ def pane(
     pane = NetworkPane(session, tasks, theme, choose_path=choose)
     qtbot.addWidget(pane)
     pane.resize(860, 1000)
-    yield pane
-    pane.hide()
+    return pane
 
 
 async def loaded(pane: NetworkPane) -> None:
@@ -255,6 +251,8 @@ async def test_a_page_that_cannot_be_loaded_says_why(pane: NetworkPane, session:
     await until(pane.banner.isVisible)
     assert "Wait a moment." in pane.banner.text
     assert not pane.form.isEnabled()
+    assert not pane.switch.isEnabled()
+    assert "No connection has been opened." not in said(pane)
     session.reply(GetNetwork, STATUS)
     pane.banner.buttons[0].click()
     await until(pane.form.isEnabled)
