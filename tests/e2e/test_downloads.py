@@ -100,6 +100,7 @@ async def test_the_switch_and_the_ledger(served: DataPaths, hub: HubStandIn) -> 
     finally:
         await client.close()
     _assert_nowhere(CANARY.encode(), served.root)
+    _assert_nowhere(b"X-Signed", served.logs_dir)
     assert all("authorization" not in seen.headers for seen in hub.requests if seen.server == "storage")
 
 

@@ -4,6 +4,7 @@ Imported in a thread when the first connection is wanted: the libraries take a q
 """
 
 import contextlib
+import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 
@@ -15,6 +16,10 @@ from app import __version__
 from app.host.services.network.addresses import Address
 from app.host.services.network.answer import Answer
 from app.host.services.network.errors import connection_failed
+
+# They write the whole address of each request into the log: what the user searched for, and signed links.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 USER_AGENT = f"h2oGPT-Desktop/{__version__}"
 

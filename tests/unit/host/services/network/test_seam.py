@@ -81,9 +81,13 @@ async def test_each_server_has_its_entry_and_the_token_stays_at_home(
     ]  # fmt: skip
 
 
-async def test_no_cookie_is_kept(hub: HubStandIn, network: Network) -> None:
+async def test_no_cookie_is_kept_and_no_address_is_logged(
+    hub: HubStandIn, network: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     hub.add("a/b", {FILE: b"x"})
     await fetched(network, url(hub))
+    assert FILE not in caplog.text and "X-Signed" not in caplog.text
     await fetched(network, url(hub))
     assert not [seen for seen in hub.requests if "cookie" in seen.headers]
 
