@@ -12,6 +12,7 @@ from app.ui.models.catalogue_controller import CatalogueController
 from app.ui.models.flow import FlowBox
 from app.ui.models.offer_pane import OfferPane
 from app.ui.models.offers import OfferFilter
+from app.ui.models.parts import focusable, order_tabs
 from app.ui.models.words import kind_words, number_words
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_S
@@ -53,6 +54,7 @@ class CataloguePane(OfferPane):
         row.addWidget(self.search, 1)
         row.addWidget(FlowBox(self.kinds, self.fitting, self.count))
         self.tools.addLayout(row)
+        order_tabs([self.search, self.kinds, self.fitting, self.list, *focusable(self.details)])
         self._timer = QTimer(self, singleShot=True, interval=_TYPING_PAUSE_MS)
         self._timer.timeout.connect(self._apply_filter)
         self.search.textChanged.connect(self._timer.start)

@@ -30,6 +30,9 @@ _BAR_ROLES = {
 class DownloadCard(QFrame):
     """Shows a Download and changes in place; Delete cancels it or takes it from the list.
 
+    Attributes:
+        buttons: all of them, shown or not, from the left.
+
     Signals:
         pause_requested, resume_requested, remove_requested: of the download shown (object).
         model_requested: name of the model that it became.
@@ -70,6 +73,7 @@ class DownloadCard(QFrame):
         """Show a download as it is now."""
         self.download = download
         self.title.set_full_text(download.title)
+        self.bar.setAccessibleName(self.tr("Progress of {0}").format(download.title))
         self.file.set_full_text(f"{download.name} · {download.repository}")
         self._follow_retry(download)
         mark = self._show_state()
@@ -124,13 +128,13 @@ class DownloadCard(QFrame):
         is_ended = state in ENDED
         self.cancel_button.setVisible(not is_ended)
         self.remove_button.setVisible(is_ended)
-        for button in self._buttons:
+        for button in self.buttons:
             words = button.text().replace("&", "")
             button.setAccessibleName(f"{words}: {download.title}")
 
     def focus_button(self) -> None:
         """Put the keyboard on the first button that can be used now."""
-        next(button for button in self._buttons if not button.isHidden()).setFocus()
+        next(button for button in self.buttons if not button.isHidden()).setFocus()
 
     @Slot()
     def _dress(self) -> None:
@@ -147,7 +151,7 @@ class DownloadCard(QFrame):
         self.show_button = push_button(self.tr("Show the model"), theme, "model", "primary")
         self.cancel_button = push_button(self.tr("Cancel"), theme, "close")
         self.remove_button = push_button(self.tr("Remove from list"), theme, "close")
-        self._buttons = (
+        self.buttons = (
             self.pause_button,
             self.resume_button,
             self.retry_button,
@@ -170,7 +174,7 @@ class DownloadCard(QFrame):
         top = QHBoxLayout()
         top.setSpacing(SPACE_S)
         top.addLayout(words, 1)
-        top.addWidget(FlowBox(*self._buttons), 0, Qt.AlignmentFlag.AlignTop)
+        top.addWidget(FlowBox(*self.buttons), 0, Qt.AlignmentFlag.AlignTop)
         line = QHBoxLayout()
         line.setSpacing(SPACE_S)
         line.addWidget(self._icon)

@@ -8,7 +8,7 @@ from app.protocol.downloads import Download
 from app.ui.elements.message_card import MessageCard
 from app.ui.models.download_card import DownloadCard
 from app.ui.models.downloads_controller import PAUSABLE, DownloadsController
-from app.ui.models.parts import Page, push_button, scrolling
+from app.ui.models.parts import Page, order_tabs, push_button, scrolling
 from app.ui.theme import Theme
 from app.ui.toasts import announce
 from app.ui.tokens import SPACE_S
@@ -98,6 +98,11 @@ class DownloadsPane(Page):
     def _on_rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
         for row in range(first, last + 1):
             self._add_card(row)
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        buttons = [button for card in self.cards for button in card.buttons]
+        order_tabs([self.pause_button, self.resume_button, self.clear_button, *buttons])
 
     @Slot(QModelIndex, int, int)
     def _on_rows_removed(self, _parent: QModelIndex, first: int, last: int) -> None:
@@ -115,6 +120,7 @@ class DownloadsPane(Page):
             self._remove_card(row)
         for row in range(self._rows.rowCount()):
             self._add_card(row)
+        self._order_tabs()
 
     # --- the rest
 

@@ -1,6 +1,7 @@
 """Small parts that the pages share: a page's head, advice with its icon, a table of facts."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
@@ -217,3 +218,20 @@ def scaled_size(widget: QWidget, width: int, height: int) -> QSize:
     factor = max(1.0, widget.fontMetrics().height() / _DESIGN_FONT_HEIGHT)
     room = widget.screen().availableSize()
     return QSize(min(round(width * factor), room.width()), min(round(height * factor), room.height()))
+
+
+def focusable(widget: QWidget) -> list[QWidget]:
+    """Give what Tab can reach inside a widget, in the order it was made; the widget itself where it can."""
+    window = widget.window()  # the list of a combo box is a window of its own
+    inside = [widget, *widget.findChildren(QWidget)]
+    return [
+        each
+        for each in inside
+        if each.focusPolicy() & Qt.FocusPolicy.TabFocus and each.window() is window and not each.focusProxy()
+    ]
+
+
+def order_tabs(widgets: Sequence[QWidget]) -> None:
+    """Let Tab go through widgets in this order, which is that of reading."""
+    for before, after in pairwise(widgets):
+        QWidget.setTabOrder(before, after)

@@ -9,7 +9,7 @@ from app.protocol.catalogue import CatalogueList, CatalogueModel
 from app.ui.icons import bind_icon
 from app.ui.models.hub_status import HubStatus
 from app.ui.models.offer_pane import OfferPane
-from app.ui.models.parts import plain_label, push_button
+from app.ui.models.parts import focusable, order_tabs, plain_label, push_button
 from app.ui.models.search_controller import SearchController
 from app.ui.models.words import Mark
 from app.ui.theme import Theme
@@ -53,6 +53,8 @@ class SearchPane(OfferPane):
             row.addWidget(part, 1 if part is self.field else 0)
         self.tools.addLayout(row)
         self.tools.addWidget(self.note)
+        first = [self.field, self.button, self.cancel_button]
+        order_tabs([*first, self.list, *focusable(self.details)])
         self.field.returnPressed.connect(self._on_search)
         self.field.textChanged.connect(self._show_controls)
         self.button.clicked.connect(self._on_search)

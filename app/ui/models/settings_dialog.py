@@ -20,7 +20,7 @@ from app.protocol.models import Fit, ModelEntry
 from app.ui.elements.banner import Banner
 from app.ui.icons import bind_icon
 from app.ui.models.fit_line import FitLine
-from app.ui.models.parts import push_button, scaled_size, scrolling
+from app.ui.models.parts import order_tabs, push_button, scaled_size, scrolling
 from app.ui.models.settings_editors import NumberEditor
 from app.ui.models.settings_form import MakeEditor, SettingsForm
 from app.ui.models.template_box import TemplateEditor
@@ -154,6 +154,9 @@ class ModelSettingsDialog(QDialog):
         if model is not None and model.context_trained:
             self._limit("context_length", model.context_trained)
         self._show_count()
+        cancel = self.buttons.button(QDialogButtonBox.StandardButton.Cancel)
+        last = [self.reset_button, self.save_button, cancel]
+        order_tabs([self.search, *self.form.tab_order, *last])
         self.search.setFocus()
 
     def show_fit(self, fit: Fit) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLay
 
 from app.ui.elements.buttons import tool_button
 from app.ui.icons import bind_icon
-from app.ui.models.parts import MarkLabel, plain_label, push_button
+from app.ui.models.parts import MarkLabel, focusable, plain_label, push_button
 from app.ui.models.settings_editors import Editor
 from app.ui.models.settings_schema import GROUPS, FieldSpec, group_words
 from app.ui.models.words import Mark
@@ -158,6 +158,11 @@ class SettingsForm(QWidget):
             self.groups[spec.group].add(row)
 
     @property
+    def tab_order(self) -> list[QWidget]:
+        """What Tab reaches, in the order of reading."""
+        return [widget for card in self.groups.values() for widget in card.tab_order]
+
+    @property
     def values(self) -> dict[str, Any]:
         """All values."""
         return {name: row.value for name, row in self.rows.items()}
@@ -237,6 +242,16 @@ class GroupCard(QFrame):
         any_shown = any(not row.isHidden() for row in self._rows)
         self.setVisible(any_shown)
         return any_shown
+
+    @property
+    def tab_order(self) -> list[QWidget]:
+        """What Tab reaches, in the order of reading."""
+        order: list[QWidget] = []
+        for row in sorted(self._rows, key=lambda row: row.spec.is_advanced):
+            if row.spec.is_advanced and self.more_button not in order:
+                order.append(self.more_button)
+            order += [*focusable(row.editor), row.reset_button]
+        return order
 
     def unfold_changed(self) -> None:
         """Unfold if a folded value is changed: what is in force must be seen."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtGui import QTextCharFormat, QTextFormat
-from PySide6.QtWidgets import QGridLayout, QTextEdit
+from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QTextEdit
 
 from app.protocol.models import PromptPreview
 from app.ui.models.parts import MarkLabel, plain_label, push_button
@@ -36,6 +36,7 @@ class TemplateEditor(Editor):
         self._format_template = ""
         self._bad_line = 0
         self.text = text_field(spec.title, _N_LINES, is_code=True)
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)  # a line is what an error names
         self.text.setPlaceholderText(self.tr("Empty: the format above, or the model's own template"))
         self.preview = text_field(self.tr("Preview of the prompt"), _N_LINES, is_code=True)
         self.preview.setReadOnly(True)

@@ -470,7 +470,7 @@ async def test_the_preview_follows_format_and_template(shown: Shown, session: Fa
     assert await saved(session) == {"prompt_format": "chatml", "template": "{{ messages }}"}
 
 
-async def test_a_faulty_template_is_told_with_its_line(shown: Shown, theme: Theme) -> None:
+async def test_a_faulty_template_is_told_with_its_line(shown: Shown) -> None:
     dialog = await settings(shown)
     editor = template(dialog)
     await until(lambda: editor.preview.toPlainText())
@@ -483,11 +483,22 @@ async def test_a_faulty_template_is_told_with_its_line(shown: Shown, theme: Them
     (mark,) = editor.text.extraSelections()
     assert mark.cursor.blockNumber() == 1
     assert editor.preview.toPlainText() == "<|user|>\nHello\n"  # the last good one stays
-    theme.set_setting("dark")
     shown.host.preview = PromptPreview(text="good")
     editor.text.setPlainText("{{ messages }}")
     await until(lambda: editor.preview.toPlainText() == "good")
     assert editor.text.extraSelections() == [] and editor.status.text == "The prompt can be written"
+
+
+def test_the_marked_line_follows_the_theme(theme: Theme, qtbot: QtBot) -> None:
+    editor = TemplateEditor(SPECS["template"], theme)
+    qtbot.addWidget(editor)
+    editor.set_value("one\ntwo")
+    editor.show_preview(PromptPreview(text="", problem="line 2 is odd"))
+    theme.set_setting("dark")
+    (mark,) = editor.text.extraSelections()
+    assert mark.format.background().color() == theme.colour("error_soft")
+    editor.show_preview(PromptPreview(text="", problem="line 99 is odd"))
+    assert editor.text.extraSelections() == []
 
 
 async def test_a_stale_preview_is_dropped(shown: Shown, session: FakeSession) -> None:
@@ -528,8 +539,9 @@ async def test_a_template_can_begin_with_the_formats_text(shown: Shown) -> None:
     await until(lambda: not editor.insert_button.isHidden())
     editor.insert_button.click()
     assert editor.value == "{{ bos }}"
-    editor.set_value("x" * 200_001)
-    assert "At most" in editor.problem
+    editor.spec = replace(editor.spec, max_length=20)
+    editor.set_value("x" * 21)
+    assert editor.problem == "At most 20 characters."
 
 
 # ---------------------------------------------------------------------------------------------------- opening

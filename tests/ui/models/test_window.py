@@ -1,9 +1,10 @@
 """The window about models: opening, walking through its pages, pages of others, large fonts."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
@@ -18,6 +19,7 @@ from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme
 from tests.ui.conftest import until
 from tests.ui.fakes import FakeSession
+from tests.ui.models import samples
 from tests.ui.models.conftest import Make, Shown
 from tests.ui.models.samples import QWEN
 
@@ -114,6 +116,60 @@ async def test_real_questions_and_programs_are_the_default(
     assert controller._window_for_questions() is controller.window
     controller.window.deleteLater()
     controller.deleteLater()
+
+
+def walked(window: QWidget, first: QWidget, n_steps: int) -> list[QWidget]:
+    """Press Tab and give where the keyboard is each time."""
+    first.setFocus()
+    places: list[QWidget] = [first]
+    for _ in range(n_steps):
+        focus = window.focusWidget()
+        assert focus is not None
+        QTest.keyClick(focus, Qt.Key.Key_Tab)
+        now = window.focusWidget()
+        assert now is not None
+        places.append(now)
+    return places
+
+
+async def test_tab_goes_in_the_order_of_reading(shown: Shown) -> None:
+    window = shown.controller.window
+    shown.controller.open("catalogue")
+    page = shown.catalogue
+    await until(lambda: page.is_filled and not page.details.button.isHidden())
+    page.list.choose("qwen2.5-7b-instruct")
+    assert walked(window, page.search, 6) == [
+        page.search,
+        page.kinds,
+        page.fitting,
+        page.list,
+        page.details.files,
+        page.details.button,
+        page.details.link_button,
+    ]
+    shown.controller.open("downloads")
+    first, second = shown.downloads.cards[:2]
+    assert walked(window, first.pause_button, 3) == [
+        first.pause_button,
+        first.cancel_button,
+        second.pause_button,
+        second.cancel_button,
+    ]
+
+
+async def test_tab_goes_down_the_settings_and_ends_at_the_buttons(shown: Shown) -> None:
+    shown.host.settings = samples.settings_body(temperature=0.7)
+    shown.controller.open_settings(QWEN.name)
+    await until(lambda: (d := shown.controller.settings.dialog) is not None and d.isVisible())
+    dialog = shown.controller.settings.dialog
+    assert dialog is not None
+    places = walked(dialog, dialog.search, 60)
+    places = places[: places.index(dialog.save_button) + 1]
+    heights = [place.mapTo(dialog.form, QPoint(0, 0)).y() for place in places[1:-2]]
+    assert all(after - before > -40 for before, after in pairwise(heights))  # never back up
+    temperature = dialog.form.rows["temperature"]
+    assert temperature.reset_button in places and dialog.form.rows["top_p"].reset_button not in places
+    assert dialog.form.groups["Answers"].more_button in places and places[-2] is dialog.reset_button
 
 
 @pytest.fixture
