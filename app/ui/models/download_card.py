@@ -11,7 +11,7 @@ from app.ui.elements.elided_label import ElidedLabel
 from app.ui.icon_label import IconLabel
 from app.ui.models.downloads_controller import ENDED, PAUSABLE, fraction
 from app.ui.models.flow import FlowBox
-from app.ui.models.parts import plain_label, push_button
+from app.ui.models.parts import plain_label, push_button, restyle
 from app.ui.models.words import Mark, amount_words, download_mark, duration_words, transfer_words
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_M, SPACE_S, SPACE_XS
@@ -135,9 +135,9 @@ class DownloadCard(QFrame):
     @Slot()
     def _dress(self) -> None:
         mark = download_mark(self.download)
-        self.state.setStyleSheet(f"color: {self._theme.colour(mark.role).name()};")
+        restyle(self.state, f"color: {self._theme.colour(mark.role).name()};")
         colour = self._theme.colour(_BAR_ROLES.get(self.download.state, "busy")).name()
-        self.bar.setStyleSheet(f"QProgressBar::chunk {{ background: {colour}; }}")
+        restyle(self.bar, f"QProgressBar::chunk {{ background: {colour}; }}")
 
     def _add_buttons(self) -> None:
         theme = self._theme

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from app.protocol.models import Fit
-from app.ui.models.parts import MarkLabel
+from app.ui.models.parts import MarkLabel, restyle
 from app.ui.models.words import fit_mark, number_words, size_words, tokens_words
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S
@@ -91,4 +91,4 @@ class FitLine(QFrame):
     def _dress(self) -> None:
         if self._fit is not None:
             colour = self._theme.colour(_ROLES.get(self._fit.verdict, "text_faint")).name()
-            self.bar.setStyleSheet(f"QProgressBar::chunk {{ background: {colour}; }}")
+            restyle(self.bar, f"QProgressBar::chunk {{ background: {colour}; }}")

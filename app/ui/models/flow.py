@@ -13,14 +13,14 @@ _CHANGES = frozenset({QEvent.Type.ShowToParent, QEvent.Type.HideToParent})
 class FlowBox(QWidget):
     """Lays its widgets out like words of a text.
 
-    It is no QLayout, because Qt deletes the items of a layout that Python owns as well.
+    It is no QLayout: the items of one written in Python would belong to Qt and to Python at once.
     """
 
     def __init__(self, *widgets: QWidget) -> None:
         """Hold `widgets`, in this order."""
         super().__init__()
         self._widgets: list[QWidget] = []
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         for widget in widgets:

@@ -83,7 +83,7 @@ class InstalledController(Asker):
         self._notes: dict[str, str] = {}
         self._loading: dict[str, ReplyStream] = {}
         session.model_changed.connect(self._on_model_changed)
-        session.models_changed.connect(self.load)
+        session.models_changed.connect(self._on_models_changed)
 
     # --- the list
 
@@ -117,6 +117,11 @@ class InstalledController(Asker):
     def note(self, name: str) -> str:
         """Give what is being tried while a model is loaded."""
         return self._notes.get(name, "")
+
+    @Slot()
+    def _on_models_changed(self) -> None:
+        if self.is_listed:  # else nobody has looked at it yet
+            self.load()
 
     @Slot(object)
     def _on_model_changed(self, change: ModelChanged) -> None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app.core.errors import AppError
 from app.protocol.catalogue import CatalogueModel
 from app.protocol.downloads import Download
 from app.ui.chat.busy_indicator import BusyIndicator
@@ -106,12 +105,6 @@ class OfferDetails(QWidget):
         """Show a message in place of a model."""
         self._offer = None
         self.message.say(icon_name, title, text)
-        self._stack.setCurrentIndex(0)
-
-    def show_error(self, title: str, error: AppError) -> None:
-        """Show an error in place of a model."""
-        self._offer = None
-        self.message.say_error(title, error)
         self._stack.setCurrentIndex(0)
 
     def show_hub(self, status: HubStatus) -> None:
@@ -261,3 +254,11 @@ class OfferDetails(QWidget):
             announce(self.link_button, self.tr("Copied."))
             self.note.setVisible(True)
             self.note.setText(self.tr("Copied: {0}").format(address))
+
+    # Qt overrides
+
+    def changeEvent(self, event: QEvent, /) -> None:
+        """Keep the list of files as high as its rows when the font changes."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self._offer is not None:
+            self.files.setFixedHeight(self.files.contents_height)

@@ -105,7 +105,7 @@ class MarkLabel(QWidget):
 
     def _dress(self) -> None:
         if self._mark is not None:
-            self._words.setStyleSheet(f"color: {self._theme.colour(self._mark.role).name()};")
+            restyle(self._words, f"color: {self._theme.colour(self._mark.role).name()};")
 
 
 class FactsGrid(QWidget):
@@ -159,6 +159,12 @@ def plain_label(words: str, role: str) -> QLabel:
     label.setMinimumWidth(1)
     set_role(label, role)
     return label
+
+
+def restyle(widget: QWidget, sheet: str) -> None:
+    """Give a widget a style sheet of its own, unless it has it: setting one anew costs much."""
+    if widget.styleSheet() != sheet:
+        widget.setStyleSheet(sheet)
 
 
 def breakable(text: str) -> str:

@@ -173,7 +173,7 @@ class ModelSettingsDialog(QDialog):
 
     def show_error(self, error: AppError) -> None:
         """Name the value that the host refused, or say why nothing was saved."""
-        self.setEnabled(True)
+        self._show_count()
         words = f"{error.user_message} {error.hint}".strip()
         row = next((row for name, row in self.form.rows.items() if _names(error, name)), None)
         self.banner.say("error", words)
@@ -216,6 +216,7 @@ class ModelSettingsDialog(QDialog):
             self.accept()
             return
         self.banner.hide()
+        self.save_button.setEnabled(False)  # until the answer has come
         self.save_requested.emit(change)
 
 

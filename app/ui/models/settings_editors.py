@@ -146,6 +146,8 @@ class NumberEditor(Editor):
 
     def set_value(self, value: Any) -> None:
         """Show a number, or that the program chooses."""
+        if not isinstance(value, int | float) and not self.spec.is_automatic(value):
+            value = self.spec.default if isinstance(self.spec.default, int | float) else self._low
         is_automatic = self.spec.is_automatic(value)
         with QSignalBlocker(self.box), QSignalBlocker(self.field):
             self.box.setChecked(is_automatic)

@@ -87,7 +87,7 @@ def _field(name: str, entry: Mapping[str, Any]) -> FieldSpec | None:
     return FieldSpec(
         name=name,
         title=str(entry.get("title", name)),
-        description=str(entry.get("description", "")),
+        description=_plain_description(name) or str(entry.get("description", "")),
         group=group if group in GROUPS else GROUPS[0],
         kind=kind,
         default=entry.get("default"),
@@ -140,6 +140,23 @@ def group_words(group: str) -> str:
         "Speed": _tr("Speed"),
     }
     return known.get(group, group)
+
+
+def _plain_description(name: str) -> str:
+    """Give words for settings whose description names values that this dialog shows otherwise."""
+    known = {
+        "context_length": _tr("Tokens that the model sees at once"),
+        "gpu_layers": _tr("How much of the model the GPU computes; 0: none"),
+        "kv_type": _tr("How exactly the model keeps what it has read"),
+        "n_threads": _tr("Processor threads that compute"),
+        "batch_tokens": _tr("Prompt tokens read at once"),
+        "repeat_window": _tr("Tokens that penalties look back"),
+        "projector": _tr("The mmproj file with which the model reads images"),
+        "seed": _tr("The same seed draws the same words"),
+        "prompt_format": _tr("How turns are written"),
+        "draft_model": _tr("A small model of the same family that guesses ahead"),
+    }
+    return known.get(name, "")
 
 
 def automatic_words(spec: FieldSpec, inherited: Any) -> str:

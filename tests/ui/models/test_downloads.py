@@ -11,6 +11,7 @@ from app.core.errors import AppError
 from app.protocol.downloads import (
     CancelDownload,
     Download,
+    DownloadList,
     ListDownloads,
     PauseDownload,
     ResumeDownload,
@@ -188,7 +189,7 @@ async def test_without_downloads_it_says_what_to_do(make: Make, session: FakeSes
     shown.controller.open("downloads")
     await until(lambda: shown.downloads.empty.title == "The downloads cannot be shown")
     shown.host.downloads = []
-    session.reply(ListDownloads, samples.DownloadList(downloads=()))
+    session.reply(ListDownloads, DownloadList(downloads=()))
     shown.downloads.empty.buttons[0].click()
     await until(lambda: shown.downloads.empty.title == "No downloads")
     shown.downloads.focus_first()
