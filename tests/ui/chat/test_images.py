@@ -304,11 +304,17 @@ async def test_images_of_an_unsent_question_wait_for_it(
 async def test_images_of_a_draft_that_is_just_being_stored_are_not_lost(
     chats: ChatController, session: FakeSession, picture: str
 ) -> None:
-    session.reply(GetConversation, Conversation(entry=ENTRY, messages=(question(1),)))
+    session.reply(
+        GetConversation,
+        lambda request: Conversation(
+            entry=replace(ENTRY, id=request.conversation_id), messages=(question(1),)
+        ),
+    )
     chats.current.images.add_files([picture])
     await ready(chats)
     chats.edit_draft("What is this?")
-    chats.new()
+    chats.open("c2")
+    await until(lambda: chats.current.id == "c2")
     assert not chats.current.images.items
     await until(lambda: session.sent(SaveDraft))
     chats.open("c1")
