@@ -413,7 +413,12 @@ class MainWindow(QMainWindow):
     def paste(self) -> None:
         """Add what the clipboard holds to the library."""
         mime: QMimeData = QGuiApplication.clipboard().mimeData()
-        if not self.intake.take(mime) and not mime.hasUrls():
+        if self.intake.take(mime) or mime.hasUrls():
+            return
+        if mime.hasImage():
+            words = self.tr("The clipboard holds an image and no file.")
+            self._notifier.info(words, self.tr("To ask about it, paste it into the text field."))
+        else:
             self._notifier.info(self.tr("The clipboard holds no files and no text."))
 
     # --- menu

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QImage
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
@@ -168,6 +175,21 @@ async def test_images_are_chosen_in_a_dialog(
     assert viewer.dialog is not None
     viewer.dialog.reject()
     await until(lambda: viewer.dialog is None)
+
+
+async def test_an_image_pasted_beside_the_text_field_is_led_there(
+    window: MainWindow, host: FakeSession
+) -> None:
+    image = QImage(4, 4, QImage.Format.Format_RGB32)
+    image.fill(0)
+    QGuiApplication.clipboard().setImage(image)
+    window.paste()
+    await until(lambda: "paste it into the text field" in toast_words(window))
+    assert not host.sent(AttachImage)
+    window.chat_pane.focus_composer()
+    window.chat_pane.composer.edit.paste()
+    await until(lambda: window.chats.current.images.attachments)
+    QGuiApplication.clipboard().clear()
 
 
 async def test_menu_and_status_line_open_the_pages(window: MainWindow, host: FakeSession) -> None:

@@ -284,8 +284,12 @@ class ChatController(QObject):
                 self._drop_images(before)
 
     def _drop_images(self, conversation: OpenConversation) -> None:
-        """Let go of the images of a conversation that is left, unless some wait for its next question."""
-        if conversation.images not in self._kept_images.values():
+        """Let go of the images of a conversation that is left, unless some wait for its next question.
+
+        Those of one that its draft is just making a stored one are kept by `_create`, which knows its id.
+        """
+        is_being_made = conversation.entry is None and bool(conversation.draft)
+        if not is_being_made and conversation.images not in self._kept_images.values():
             conversation.images.clear()
             conversation.images.deleteLater()
 
@@ -422,3 +426,5 @@ class ChatController(QObject):
         conversation.entry = replace(await self._session.call(request))
         if conversation is self._current:
             self.entry_changed.emit(conversation.entry)
+        elif conversation.images.items:
+            self._kept_images[conversation.entry.id] = conversation.images

@@ -301,6 +301,27 @@ async def test_images_of_an_unsent_question_wait_for_it(
     assert [item.name for item in chats.current.images.items] == ["garden.png"]
 
 
+async def test_images_of_a_draft_that_is_just_being_stored_are_not_lost(
+    chats: ChatController, session: FakeSession, picture: str
+) -> None:
+    session.reply(
+        GetConversation,
+        lambda request: Conversation(
+            entry=replace(ENTRY, id=request.conversation_id), messages=(question(1),)
+        ),
+    )
+    chats.current.images.add_files([picture])
+    await ready(chats)
+    chats.edit_draft("What is this?")
+    chats.open("c2")
+    await until(lambda: chats.current.id == "c2")
+    assert not chats.current.images.items
+    await until(lambda: session.sent(SaveDraft))
+    chats.open("c1")
+    await until(lambda: chats.current.id == "c1")
+    assert [item.name for item in chats.current.images.items] == ["garden.png"]
+
+
 async def test_what_is_taken_away_on_its_way_is_given_up(
     chats: ChatController, session: FakeSession, picture: str
 ) -> None:
