@@ -73,14 +73,8 @@ def wire(
         events: where services publish.
     """
     settings = SettingsService(paths.settings_path, events)
-    engine, queue = EngineService(workers["inference"]), AnswerQueue()
-    hardware = HardwareService(paths)
-    fit = FitService(hardware.handlers()[GetHardware], engine, queue, paths.calibration_path, events)
-    inspector, store = Inspector(), ModelSettingsStore(paths.model_settings_path, settings)
-    around = Surroundings(Path.home(), os.environ)
-    places = ModelPlaces(models_dir / "chat", paths.models_dir, paths.model_places_path, settings, around)
-    loader = ModelLoader(engine, queue, store, settings, inspector, fit, events, paths.kv_snapshots_dir)
-    models = ModelsService(places, loader, inspector, store, fit, queue, settings, events)
+    engine, hardware = EngineService(workers["inference"]), HardwareService(paths)
+    queue, models, model_services = _wire_models(paths, models_dir, engine, settings, hardware, events)
     settings.listen(models.on_settings)
     chats = Chats(paths.chats_db_path, paths.backups_dir, events, paths.images_dir, models.forget_snapshots)
     images = ImagesService(paths.images_dir, workers["render"])
@@ -89,10 +83,7 @@ def wire(
         ChatService(Ports(library, engine, models, settings, images), chats, events, queue),
         images,
         settings,
-        models,
-        ModelListService(models, places, loader, inspector, store, events),
-        CatalogueService(catalogue_path(), models, fit, inspector),
-        BenchService(models, engine, fit, queue),
+        *model_services,
         PagesService(library, workers["render"]),
         hardware,
         DoctorService(paths, library, engine, models, workers, [lambda: [settings.check()], chats.check]),
@@ -101,3 +92,28 @@ def wire(
     for service in services:
         handlers |= service.handlers()
     return Services(handlers, settings, chats, models)
+
+
+def _wire_models(
+    paths: DataPaths,
+    models_dir: Path,
+    engine: EngineService,
+    settings: SettingsService,
+    hardware: HardwareService,
+    events: Events,
+) -> tuple[AnswerQueue, ModelsService, tuple[Service, ...]]:
+    """Make the services about models; give the queue of all who use the engine, the list, and all of them."""
+    queue, inspector = AnswerQueue(), Inspector()
+    fit = FitService(hardware.handlers()[GetHardware], engine, queue, paths.calibration_path, events)
+    store = ModelSettingsStore(paths.model_settings_path, settings)
+    around = Surroundings(Path.home(), os.environ)
+    places = ModelPlaces(models_dir / "chat", paths.models_dir, paths.model_places_path, settings, around)
+    loader = ModelLoader(engine, queue, store, settings, inspector, fit, events, paths.kv_snapshots_dir)
+    models = ModelsService(places, loader, inspector, store, fit, queue, settings, events)
+    services = (
+        models,
+        ModelListService(models, places, loader, inspector, store, events),
+        CatalogueService(catalogue_path(), models, fit, inspector),
+        BenchService(models, engine, fit, queue),
+    )
+    return queue, models, services
