@@ -14,7 +14,7 @@ from types import ModuleType
 
 from app import __version__
 from app.cli import arguments
-from app.cli.commands import ask, chat, doctor, ingest, library, models, search
+from app.cli.commands import ask, chat, doctor, ingest, library, models, network, search
 from app.cli.notices import Notices
 from app.cli.output import close_quietly, prepare, print_error
 from app.client import Cancelled, HostClient
@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "ask": (ask, "answer a question from the documents"),
     "library": (library, "list and remove files and collections"),
     "models": (models, "list, choose, measure and set models"),
+    "network": (network, "show and switch connections to the network"),
     "doctor": (doctor, "check the data folder and the engines"),
 }
 

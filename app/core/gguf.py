@@ -214,6 +214,20 @@ def read_head(path: Path) -> GgufHead:
         ) from error
 
 
+def read_head_from(file: BinaryIO, name: str, file_bytes: int) -> GgufHead:
+    """Read and check a head as `read_head` does, from bytes that are not (or not yet) a file here.
+
+    Args:
+        file: stands at the start; may end after the head.
+        name: of the model file, for messages.
+        file_bytes: of the whole file.
+
+    Raises:
+        ModelError: as `read_head`; `model.truncated` also where the bytes end within the head.
+    """
+    return _Reader(file, Path(name), file_bytes).read()
+
+
 class _Reader:
     """Walks the head once; every read is checked against the end of the file."""
 

@@ -92,6 +92,7 @@ class Host:
         models_dir = self._options.models_dir or starter_models_dir()
         self.services = wire(self._paths, models_dir, self.workers, self.library, self._broadcast)
         self._handlers |= self.services.handlers
+        await self.services.open()
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until nobody needs the host, or `end` is called; then end in order.
@@ -134,7 +135,9 @@ class Host:
 
     async def is_busy(self) -> bool:
         """Whether work runs that the end of the host would break off."""
-        return any(kind in _JOBS for kind in self.server.open_requests()) or await self.library.is_busy()
+        if any(kind in _JOBS for kind in self.server.open_requests()):
+            return True
+        return (self.services is not None and self.services.is_busy()) or await self.library.is_busy()
 
     async def _wait_until_idle(self) -> None:
         """Return when no front end was attached and no work ran for the time to linger."""

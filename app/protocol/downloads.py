@@ -67,7 +67,9 @@ class StartDownload(Request[DownloadList]):
     """Queue the download of a model; the result is its downloads (parts and projector included).
 
     Errors: `network.off`, `download.no_space` (with figures), `download.bad_name`, `download.exists`,
-    `model.not_found` (no such catalogue id).
+    `model.not_found` (no such catalogue id), `download.no_file` (none is named and none recommended),
+    `download.incomplete` (the repository lacks a part), `download.no_checksum`, `hub.no_file`, and those of
+    ListHubFiles. The same wish again gives the unfinished downloads of the first, and goes on with them.
 
     Attributes:
         model: id of the catalogue, or `owner/name` of a repository on the hub.

@@ -16,9 +16,11 @@ from app.host.services.chat import ChatService
 from app.host.services.chats import Chats
 from app.host.services.conversations import ConversationsService
 from app.host.services.doctor import DoctorService
+from app.host.services.downloads import DownloadsService
 from app.host.services.engine import EngineService
 from app.host.services.fit import FitService
 from app.host.services.hardware import HardwareService
+from app.host.services.hub import Hub, HubService
 from app.host.services.images import ImagesService
 from app.host.services.library import LibraryService
 from app.host.services.model_bench import BenchService
@@ -29,6 +31,9 @@ from app.host.services.model_loading import ModelLoader
 from app.host.services.model_places import ModelPlaces
 from app.host.services.model_settings import ModelSettingsStore
 from app.host.services.models import ModelsService
+from app.host.services.network import Ledger, Network
+from app.host.services.network.access_token import AccessToken
+from app.host.services.network.service import NetworkService
 from app.host.services.pages import PagesService
 from app.host.services.ports import Events, Handler, Service
 from app.host.services.settings import SettingsService
@@ -49,10 +54,20 @@ class Services:
     settings: SettingsService
     chats: Chats
     models: ModelsService
+    downloads: DownloadsService
+
+    async def open(self) -> None:
+        """Go on with what the end of the program before broke off."""
+        await self.downloads.open()
+
+    def is_busy(self) -> bool:
+        """Whether work runs that the end of the host would break off."""
+        return self.downloads.is_busy()
 
     async def close(self) -> None:
         """Finish what is still to be written."""
         await self.models.close()
+        await self.downloads.close()
         await self.chats.close()
 
 
@@ -74,16 +89,24 @@ def wire(
     """
     settings = SettingsService(paths.settings_path, events)
     engine, hardware = EngineService(workers["inference"]), HardwareService(paths)
-    queue, models, model_services = _wire_models(paths, models_dir, engine, settings, hardware, events)
+    queue, models, catalogue, model_services = _wire_models(
+        paths, models_dir, engine, settings, hardware, events
+    )
     settings.listen(models.on_settings)
     chats = Chats(paths.chats_db_path, paths.backups_dir, events, paths.images_dir, models.forget_snapshots)
     images = ImagesService(paths.images_dir, workers["render"])
+    network, token = Network(Ledger(paths.network_ledger_path), settings.current, events), AccessToken()
+    hub = Hub(network, token, settings)
+    downloads = DownloadsService(paths.models_dir, hub, catalogue.find_now, settings, events)
     services: tuple[Service, ...] = (
         ConversationsService(chats, events),
         ChatService(Ports(library, engine, models, settings, images), chats, events, queue),
         images,
         settings,
         *model_services,
+        NetworkService(network, token, settings),
+        HubService(hub, catalogue.with_advice),
+        downloads,
         PagesService(library, workers["render"]),
         hardware,
         DoctorService(paths, library, engine, models, workers, [lambda: [settings.check()], chats.check]),
@@ -91,7 +114,7 @@ def wire(
     handlers: dict[type[Body], Handler] = {}
     for service in services:
         handlers |= service.handlers()
-    return Services(handlers, settings, chats, models)
+    return Services(handlers, settings, chats, models, downloads)
 
 
 def _wire_models(
@@ -101,8 +124,8 @@ def _wire_models(
     settings: SettingsService,
     hardware: HardwareService,
     events: Events,
-) -> tuple[AnswerQueue, ModelsService, tuple[Service, ...]]:
-    """Make the services about models; give the queue of all who use the engine, the list, and all of them."""
+) -> tuple[AnswerQueue, ModelsService, CatalogueService, tuple[Service, ...]]:
+    """Make the services about models; give the queue in front of the engine, list, catalogue, and all."""
     queue, inspector = AnswerQueue(), Inspector()
     fit = FitService(hardware.handlers()[GetHardware], engine, queue, paths.calibration_path, events)
     store = ModelSettingsStore(paths.model_settings_path, settings)
@@ -110,10 +133,11 @@ def _wire_models(
     places = ModelPlaces(models_dir / "chat", paths.models_dir, paths.model_places_path, settings, around)
     loader = ModelLoader(engine, queue, store, settings, inspector, fit, events, paths.kv_snapshots_dir)
     models = ModelsService(places, loader, inspector, store, fit, queue, settings, events)
+    catalogue = CatalogueService(catalogue_path(), models, fit, inspector)
     services = (
         models,
         ModelListService(models, places, loader, inspector, store, events),
-        CatalogueService(catalogue_path(), models, fit, inspector),
+        catalogue,
         BenchService(models, engine, fit, queue),
     )
-    return queue, models, services
+    return queue, models, catalogue, services

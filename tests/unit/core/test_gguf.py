@@ -1,5 +1,6 @@
 """The reader of model files: it takes what is well-formed and names what is wrong with the rest."""
 
+import io
 import os
 import sys
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from app.core import gguf
 from app.core.errors import ModelError
-from app.core.gguf import GgufHead, SkippedArray, Tensor, read_head
+from app.core.gguf import GgufHead, SkippedArray, Tensor, read_head, read_head_from
 from tests.worker.inference.gguf_corpus import malformed, mutations, well_formed
 from tests.worker.inference.gguf_writer import F32, STRING, U32, GgufFile, TinyModel
 
@@ -53,6 +54,16 @@ def test_head_of_a_model_is_read(tmp_path: Path) -> None:
     assert head.data_offset % 32 == 0
     assert head.data_offset + head.weight_bytes <= head.file_bytes
     assert head.n_params == head.weight_bytes // 4
+
+
+def test_head_is_read_from_bytes_that_are_no_file_yet(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    TinyModel().write(path)
+    head, data = read_head(path), path.read_bytes()
+    start = io.BytesIO(data[: head.data_offset])
+    assert read_head_from(start, "m.gguf", len(data)).tensors == head.tensors
+    with pytest.raises(ModelError, match=r"model\.truncated"):
+        read_head_from(io.BytesIO(data[:100]), "m.gguf", len(data))
 
 
 def test_mutations_end_in_a_named_error_or_a_head(tmp_path: Path) -> None:
