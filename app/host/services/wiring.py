@@ -98,6 +98,7 @@ def wire(
     network, token = Network(Ledger(paths.network_ledger_path), settings.current, events), AccessToken()
     hub = Hub(network, token, settings)
     downloads = DownloadsService(paths.models_dir, hub, catalogue.find_now, settings, events)
+    checkers = [lambda: [settings.check()], chats.check]
     services: tuple[Service, ...] = (
         ConversationsService(chats, events),
         ChatService(Ports(library, engine, models, settings, images), chats, events, queue),
@@ -109,7 +110,7 @@ def wire(
         downloads,
         PagesService(library, workers["render"]),
         hardware,
-        DoctorService(paths, library, engine, models, workers, [lambda: [settings.check()], chats.check]),
+        DoctorService(paths, library, engine, models, workers, checkers, queue),
     )
     handlers: dict[type[Body], Handler] = {}
     for service in services:
