@@ -10,6 +10,7 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.locks import FileLock
 from app.core.paths import DataPaths
+from app.host.services.answer_queue import AnswerQueue
 from app.host.services.ports import EnginePort, Handler, LibraryPort, ModelsPort, RequestContext
 from app.host.supervision import Worker
 from app.protocol.body import Body
@@ -35,8 +36,13 @@ class DoctorService:
         models: ModelsPort,
         workers: Mapping[str, Worker],
         checkers: Iterable[Checker],
+        queue: AnswerQueue | None = None,
     ) -> None:
-        """Take what is checked; `checkers` are those of other services, run in a thread."""
+        """Take what is checked; `checkers` are those of other services, run in a thread.
+
+        The generation waits its turn in the queue, so that it takes no model from under an answer.
+        """
+        self._queue = queue or AnswerQueue()
         self._paths, self._library, self._engine, self._models = paths, library, engine, models
         self._workers, self._checkers = workers, list(checkers)
 
@@ -68,14 +74,15 @@ class DoctorService:
 
     async def _generation_check(self) -> Check:
         try:
-            info = await self._models.ensure_loaded("")
-            generation = await self._engine.call(
-                Generate(
-                    messages=(PromptMessage(role="user", content="Say yes."),),
-                    max_tokens=4,
-                    handle=info.handle,
+            async with self._queue.turn():
+                info = await self._models.ensure_loaded("")
+                generation = await self._engine.call(
+                    Generate(
+                        messages=(PromptMessage(role="user", content="Say yes."),),
+                        max_tokens=4,
+                        handle=info.handle,
+                    )
                 )
-            )
         except AppError as error:
             if error.code == "model.none":
                 return Check(

@@ -13,6 +13,7 @@ from app.host.services.model_files import FileVersion, ModelFile
 
 DEADLINE_S = 30.0
 _N_AT_ONCE = 2
+_N_THREADS = 8  # those that hang on a dead disk are not among those at work
 _MAX_REMEMBERED = 2000
 _MISSING_PART = "The model is not complete: its part {name} is missing."
 
@@ -40,7 +41,7 @@ class Inspection:
 
 
 class Inspector:
-    """Reads heads in threads of its own, each file once for its path, size and time.
+    """Reads heads in threads of its own, two at a time, each file once for its path, size and time.
 
     A file that hangs (a dead network disk) holds up one of these threads, and nothing else.
     """
@@ -48,7 +49,8 @@ class Inspector:
     def __init__(self, deadline_s: float = DEADLINE_S) -> None:
         """Remember nothing yet; a file that takes longer than the deadline is said to be unreadable."""
         self._known: dict[FileVersion, Inspection] = {}
-        self._pool = ThreadPoolExecutor(_N_AT_ONCE, "ThreadPoolExecutor-heads")
+        self._gate = asyncio.Semaphore(_N_AT_ONCE)
+        self._pool = ThreadPoolExecutor(_N_THREADS, "ThreadPoolExecutor-heads")
         self._hanging: dict[FileVersion, asyncio.Future[Inspection]] = {}
         self._deadline_s = deadline_s
 
@@ -61,13 +63,14 @@ class Inspector:
         hanging = self._hanging.get(version)
         if hanging is not None and not hanging.done():
             return Inspection(problem=_too_slow(model, self._deadline_s))
-        future = asyncio.get_running_loop().run_in_executor(self._pool, inspect, model)
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                found = await asyncio.shield(future)
-        except TimeoutError:
-            self._hanging[version] = future
-            return Inspection(problem=_too_slow(model, self._deadline_s))
+        async with self._gate:
+            future = asyncio.get_running_loop().run_in_executor(self._pool, inspect, model)
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    found = await asyncio.shield(future)
+            except TimeoutError:
+                self._hanging[version] = future
+                return Inspection(problem=_too_slow(model, self._deadline_s))
         self._hanging.pop(version, None)
         if len(self._known) >= _MAX_REMEMBERED:
             self._known.pop(next(iter(self._known)))

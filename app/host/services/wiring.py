@@ -68,8 +68,8 @@ class Services:
 
     async def close(self) -> None:
         """Finish what is still to be written."""
-        await self.downloads.close()
         await self.models.close()
+        await self.downloads.close()
         await self.chats.close()
 
 
@@ -90,40 +90,58 @@ def wire(
         events: where services publish.
     """
     settings = SettingsService(paths.settings_path, events)
-    engine, queue = EngineService(workers["inference"]), AnswerQueue()
-    hardware = HardwareService(paths)
-    fit = FitService(hardware.handlers()[GetHardware], engine, queue, paths.calibration_path, events)
-    inspector, store = Inspector(), ModelSettingsStore(paths.model_settings_path, settings)
-    around = Surroundings(Path.home(), os.environ)
-    places = ModelPlaces(models_dir / "chat", paths.models_dir, paths.model_places_path, settings, around)
-    loader = ModelLoader(engine, queue, store, settings, inspector, fit, events, paths.kv_snapshots_dir)
-    models = ModelsService(places, loader, inspector, store, fit, queue, settings, events)
+    engine, hardware = EngineService(workers["inference"]), HardwareService(paths)
+    queue, models, catalogue, fit, model_services = _wire_models(
+        paths, models_dir, engine, settings, hardware, events
+    )
     settings.listen(models.on_settings)
     chats = Chats(paths.chats_db_path, paths.backups_dir, events, paths.images_dir, models.forget_snapshots)
     images = ImagesService(paths.images_dir, workers["render"])
-    catalogue = CatalogueService(catalogue_path(), models, fit, inspector)
-    network = Network(Ledger(paths.network_ledger_path), settings.current, events)
-    token = AccessToken()
+    network, token = Network(Ledger(paths.network_ledger_path), settings.current, events), AccessToken()
     hub = Hub(network, token, settings)
     downloads = DownloadsService(paths.models_dir, hub, catalogue.find_now, settings, events)
+    checkers = [lambda: [settings.check()], chats.check]
     services: tuple[Service, ...] = (
         ConversationsService(chats, events),
         ChatService(Ports(library, engine, models, settings, images), chats, events, queue),
         images,
         settings,
-        models,
-        ModelListService(models, places, loader, inspector, store, events),
-        PromptPreviewService(engine, models.path_of),
-        catalogue,
+        *model_services,
+        NetworkService(network, token, settings),
         HubService(hub, HubAdvisor(hub, models, fit).advised),
         downloads,
-        NetworkService(network, token, settings),
-        BenchService(models, engine, fit, queue),
         PagesService(library, workers["render"]),
         hardware,
-        DoctorService(paths, library, engine, models, workers, [lambda: [settings.check()], chats.check]),
+        DoctorService(paths, library, engine, models, workers, checkers, queue),
     )
     handlers: dict[type[Body], Handler] = {}
     for service in services:
         handlers |= service.handlers()
     return Services(handlers, settings, chats, models, downloads)
+
+
+def _wire_models(
+    paths: DataPaths,
+    models_dir: Path,
+    engine: EngineService,
+    settings: SettingsService,
+    hardware: HardwareService,
+    events: Events,
+) -> tuple[AnswerQueue, ModelsService, CatalogueService, FitService, tuple[Service, ...]]:
+    """Make the services about models; give the queue before the engine, list, catalogue, advice, and all."""
+    queue, inspector = AnswerQueue(), Inspector()
+    fit = FitService(hardware.handlers()[GetHardware], engine, queue, paths.calibration_path, events)
+    store = ModelSettingsStore(paths.model_settings_path, settings)
+    around = Surroundings(Path.home(), os.environ)
+    places = ModelPlaces(models_dir / "chat", paths.models_dir, paths.model_places_path, settings, around)
+    loader = ModelLoader(engine, queue, store, settings, inspector, fit, events, paths.kv_snapshots_dir)
+    models = ModelsService(places, loader, inspector, store, fit, queue, settings, events)
+    catalogue = CatalogueService(catalogue_path(), models, fit, inspector)
+    services = (
+        models,
+        ModelListService(models, places, loader, inspector, store, events),
+        catalogue,
+        PromptPreviewService(engine, models.path_of),
+        BenchService(models, engine, fit, queue),
+    )
+    return queue, models, catalogue, fit, services

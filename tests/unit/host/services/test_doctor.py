@@ -1,5 +1,6 @@
 """The doctor finds what is wrong, and a check that cannot run is a finding."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from app.core.locks import FileLock
 from app.core.paths import DataPaths
 from app.host.data_folder import take
 from app.host.services import doctor
+from app.host.services.answer_queue import AnswerQueue
 from app.host.services.doctor import DoctorService, lock_check, permission_check, space_check
 from app.host.services.ports import GenerationOptions
 from app.protocol.body import Body
@@ -117,6 +119,22 @@ async def test_what_fails_is_told_with_the_next_step(paths: DataPaths, make_work
     assert checks["engine.generation"].detail == "It is gone."
     checks = await run(paths, broken, broken, ModelError("model.none", "None.", "Fetch."), {})
     assert checks["engine.generation"].status == "warning"
+    lock.release()
+
+
+async def test_the_generation_takes_no_model_from_under_an_answer(paths: DataPaths) -> None:
+    lock = take(paths)
+    assert lock is not None
+    queue, report = AnswerQueue(), DoctorReport(checks=())
+    service = DoctorService(
+        paths, Library(report), Engine(generation(4)), Models(INFO), {}, [lambda: [finding("x")]], queue
+    )
+    (handler,) = service.handlers().values()
+    async with queue.turn():
+        asked = asyncio.ensure_future(handler(RunDoctor(), Context()))
+        done, _ = await asyncio.wait({asked}, timeout=0.3)
+        assert not done
+    await asked
     lock.release()
 
 
