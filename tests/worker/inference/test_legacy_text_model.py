@@ -99,7 +99,7 @@ def test_a_conversation_goes_on_as_if_it_were_read_anew(opened: Opener) -> None:
 @installed
 def test_random_answers_follow_their_seed(opened: Opener) -> None:
     model = opened()
-    options = {"temperature": 1.5, "top_k": 0, "top_p": 1.0}
+    options: dict[str, Any] = {"temperature": 1.5, "top_k": 0, "top_p": 1.0}
     one = answer(model, "hello", seed=5, **options)
     assert one.seed == 5
     assert answer(model, "hello", seed=5, **options).text == one.text
@@ -180,11 +180,12 @@ def test_what_this_engine_cannot_do_is_said(opened: Opener, tmp_path: Path, arou
     model = opened(template="{{ messages[-1].content }}")
     assert answer(model, "hello").prompt_tokens == 5
     image = ImagePixels(width=1, height=1, sha256="0" * 64)
-    for options, code in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"grammar": 'root ::= "a"'}, "model.unsupported"),
         ({"json_schema": {}}, "model.unsupported"),
         ({"images": (image,)}, "model.no_images"),
-    ):
+    )
+    for options, code in cases:
         with pytest.raises(ModelError) as caught:
             answer(model, "hello", **options)
         assert caught.value.code == code
