@@ -31,6 +31,7 @@ from scripts.package import bundle as bundling
 from scripts.package import weights
 from scripts.package.bundle import Bundle
 from scripts.package.staging import VARIANTS
+from scripts.setup import legacy
 from scripts.setup.layout import Layout, current_layout
 from scripts.setup.model_files import sha256_of
 from scripts.setup.progress import Progress, SetupError, explain
@@ -65,7 +66,8 @@ def trees(layout: Layout, options: argparse.Namespace, progress: Progress) -> li
     work_dir = layout.root_dir / "build"
     _write_program_icons(work_dir)
     frozen_dir = bundling.freeze(layout, work_dir, progress)
-    slim_tree = bundling.complete(layout, frozen_dir, wheel, work_dir, progress)
+    legacy_wheel = legacy.built_wheel(layout, progress)
+    slim_tree = bundling.complete(layout, frozen_dir, wheel, work_dir, progress, legacy_wheel)
     progress.say(weights.report(slim_tree))
     found = weights.problems(slim_tree)
     if found:

@@ -206,7 +206,10 @@ def _read(file: BinaryIO, path: Path, file_bytes: int) -> LegacyHead:
             return walk.head()
         except ModelError as error:
             failures.append((walk.n_fitting, error))
-    n_fitting, reason = max(failures, key=lambda failure: failure[0])
+    # Where two layouts fit equally far, the one that knows what the file is says more.
+    n_fitting, reason = max(
+        failures, key=lambda failure: (failure[0], failure[1].code == "model.unsupported")
+    )
     if not n_fitting and reason.code == "model.damaged":
         raise _damaged(path, "its beginning fits no model of this old format") from reason
     raise reason
@@ -251,13 +254,13 @@ class _Walk:
         """Walk over the file; raises ModelError where the layout does not fit."""
         self._file.seek(self._at)
         numbers = self._numbers()
-        storage = self._storage(numbers["storage"])
-        per_block = 1 if storage in ("F32", "F16") else 256 if storage.endswith("_K") else 32
-        if numbers["n_embd"] % per_block:
-            raise self._damaged("its width does not consist of whole blocks")
         self._vocabulary(numbers["n_vocab"])
         if "n_merges" in numbers:
             self._merges()
+        storage = self._storage(numbers["storage"])  # asked late: a layout that fits so far may complain
+        per_block = 1 if storage in ("F32", "F16") else 256 if storage.endswith("_K") else 32
+        if numbers["n_embd"] % per_block:
+            raise self._damaged("its width does not consist of whole blocks")
         table = self._tensors()
         self._require_tensors(table, numbers)
         width, layers = numbers["n_embd"], numbers["n_layer"]

@@ -61,7 +61,12 @@ def freeze(layout: Layout, work_dir: Path, progress: Progress) -> Path:
 
 
 def complete(
-    layout: Layout, frozen_dir: Path, engine_wheel: Path | None, work_dir: Path, progress: Progress
+    layout: Layout,
+    frozen_dir: Path,
+    engine_wheel: Path | None,
+    work_dir: Path,
+    progress: Progress,
+    legacy_wheel: Path | None = None,
 ) -> Path:
     """Turn the frozen folder into the slim tree, in ``work_dir/slim``; return it.
 
@@ -72,6 +77,7 @@ def complete(
             processors like this one only.
         work_dir: Receives the tree.
         progress: Where the lines go.
+        legacy_wheel: The wheel of the engine for old files; None leaves it out.
     """
     tree = work_dir / "slim" / PROGRAM
     with progress.step("Adding engine, licences and the list of parts"):
@@ -81,6 +87,8 @@ def complete(
             staging.add_engine(engine_wheel, tree)
         else:
             staging.add_engine_of(layout.python_path, tree)
+        if legacy_wheel is not None:
+            staging.add_legacy(legacy_wheel, tree)
         staging.add_openmp(tree)
         carried = staging.keep_own_libraries(tree)
         parts = sbom.parts_of(work_dir / "pyinstaller", carried, layout)

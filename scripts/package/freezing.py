@@ -11,7 +11,6 @@ NOWHERE = [
     "IPython",
     "PyInstaller",
     "_pytest",
-    "ctransformers",
     "faster_whisper",
     "fastapi",
     "fsspec",
@@ -60,6 +59,7 @@ NOWHERE = [
 _ENGINES = [
     "apsw",
     "chromadb",
+    "ctransformers",
     "docx",
     "llama_cpp",
     "lxml",
@@ -72,14 +72,16 @@ _ENGINES = [
     "tokenizers",
 ]
 _QT = ["PySide6", "shiboken6", "qasync"]
-# Pillow decodes what python-pptx asks about pictures, which this program never does: formats with large
-# libraries behind them stay out.
-_PICTURES = ["PIL._avif", "PIL._imagingcms", "PIL._imagingft", "PIL._imagingtk", "PIL._webp", "PIL.ImageQt"]
+# Pillow decodes the images that are attached to questions: PNG, JPEG, WebP, GIF, BMP and TIFF. Other formats
+# with large libraries behind them stay out.
+_PICTURES = ["PIL._avif", "PIL._imagingcms", "PIL._imagingft", "PIL._imagingtk", "PIL.ImageQt"]
 
 EXCLUDED = {
     "console": [*NOWHERE, *_ENGINES, *_QT, "PIL", "app.ui", "app.host", "app.worker"],
     "window": [*NOWHERE, *_ENGINES, "PIL", "app.cli", "app.host", "app.worker"],
-    "worker": [*NOWHERE, *_QT, *_PICTURES, "app.ui", "app.cli", "app.client"],
+    # ctransformers: four of its files and its libraries are added later (scripts/package/staging.py); the
+    # rest of it would bring a client of a model hub.
+    "worker": [*NOWHERE, *_QT, *_PICTURES, "ctransformers", "app.ui", "app.cli", "app.client"],
 }
 """For each program, the modules that may not be in it."""
 

@@ -96,7 +96,7 @@ def parts_of(toc_dir: Path, carried: Iterable[str], layout: Layout) -> list[Part
     used = set(paths_in(toc_dir))
     parts = [Part("Python", platform.python_version(), "PSF-2.0", source="own", licence_file="python.txt")]
     parts += [python_part(item) for item in metadata.distributions() if _is_used(item, used)]
-    parts.append(_engine_part())
+    parts += [_engine_part(), _legacy_part(layout)]
     parts += system_parts(carried)
     parts += [
         Part(_model_name(model), model.version, model.licence, "machine-learning-model", source="own")
@@ -180,6 +180,13 @@ def _engine_part() -> Part:
     return Part(
         "llama.cpp", f"in llama-cpp-python {metadata.version('llama-cpp-python')}", "MIT", source="own"
     )
+
+
+def _legacy_part(layout: Layout) -> Part:
+    pin = (layout.requirements_dir / "legacy.txt").read_text(encoding="utf-8")
+    found = re.search(r"^ctransformers==(\S+)", pin, re.MULTILINE)
+    version = found[1] if found else ""
+    return Part("ctransformers", version, "MIT", purl=f"pkg:pypi/ctransformers@{version}", source="own")
 
 
 def system_parts(carried: Iterable[str]) -> list[Part]:

@@ -18,6 +18,9 @@ from pathlib import Path
 
 INTERNAL = "_internal"
 ENGINE_DIR = Path(INTERNAL) / "llama_cpp" / "lib"
+LEGACY_DIR = Path(INTERNAL) / "ctransformers"
+# What the worker imports of that package; the rest would bring a client of a model hub.
+LEGACY_MODULES = ("lib.py", "llm.py", "logger.py", "utils.py")
 VARIANTS = ("standard", "slim")
 # AMX: only servers have it, and an engine built for it crashed on virtual machines that announce it.
 LEFT_OUT_PLUGINS = ("sapphirerapids",)
@@ -100,6 +103,18 @@ def add_engine_of(python: Path, tree: Path) -> None:
             _link(target_dir / path.name, kept)
 
 
+def add_legacy(wheel_path: Path, tree: Path) -> None:
+    """Copy the engine for old files out of its wheel: its libraries and the four modules that are used."""
+    with zipfile.ZipFile(wheel_path) as wheel:
+        for name in wheel.namelist():
+            folder, _, inner = name.partition("/")
+            is_wanted = inner in LEGACY_MODULES or (inner.startswith("lib/") and not inner.endswith("/"))
+            if folder == LEGACY_DIR.name and is_wanted:
+                target_path = tree / LEGACY_DIR / inner
+                target_path.parent.mkdir(parents=True, exist_ok=True)
+                target_path.write_bytes(wheel.read(name))
+
+
 def _link(path: Path, target: str) -> None:
     path.unlink(missing_ok=True)
     path.symlink_to(target)
@@ -153,6 +168,7 @@ def strip_symbols(tree: Path) -> int:
         return 0
     paths = [*(tree / INTERNAL).glob("libpython3*.so*"), *(tree / ENGINE_DIR).glob("*.so*")]
     paths += (tree / INTERNAL).glob("python3*/lib-dynload/*.so")
+    paths += (tree / LEGACY_DIR).glob("lib/*/*.so")
     before = sum(path.stat().st_size for path in paths if not path.is_symlink())
     for path in paths:
         if not path.is_symlink():

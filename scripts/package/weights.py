@@ -28,6 +28,7 @@ _TITLES = {
     "libpyside6": "Qt and PySide6",
     "libshiboken6": "Qt and PySide6",
     "llama_cpp": "engine (llama.cpp)",
+    "ctransformers": "engine for old files (ctransformers)",
     "numpy": "NumPy",
     "pymupdf": "PyMuPDF",
     "chromadb": "Chroma",

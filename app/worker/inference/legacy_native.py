@@ -58,9 +58,12 @@ def library_path(directory: Path, features: Sequence[str]) -> Path:
         directory: `lib` of the package.
         features: of the processor, in ggml's words.
     """
+    present = set(features)
+    if sys.platform == "win32" and "avx2" in present:
+        present |= {"f16c", "fma"}  # Windows names neither, and every processor with AVX2 has both
     variant = "basic"
-    if {"avx", "f16c"} <= set(features):
-        variant = "avx2" if {"avx2", "fma"} <= set(features) else "avx"
+    if {"avx", "f16c"} <= present:
+        variant = "avx2" if {"avx2", "fma"} <= present else "avx"
     name = {"win32": "ctransformers.dll", "darwin": "libctransformers.dylib"}.get(
         sys.platform, "libctransformers.so"
     )

@@ -48,6 +48,7 @@ _WINDOW = 64
 _LARGEST_BATCH = 64
 _BATCH_S = 0.08  # so that a cancel is seen soon: this engine cannot be interrupted
 _PIECE_CHARS = 2_000
+_WORDS = re.compile(r"\s{0,64}\S{1,128}|\s{1,64}")
 _SEED_RANGE = 2**31 - 1
 _GIB = 1024**3
 _BREAK = "\u2060"  # word joiner: no width, no break
@@ -196,7 +197,7 @@ class LegacyTextModel:
         """Give the tokens of a text.
 
         Longer ones are cut before: the engine's regular expressions call themselves for every letter of a
-        word and would end the process at some hundred thousand.
+        word and would end the process at some hundred thousand letters.
         """
         if not self._loaded.head.has_pieces:
             with_beginning = self._loaded.head.kind == "llama"
@@ -414,14 +415,21 @@ class _Answer:
 
 
 def pieces(text: str) -> list[str]:
-    """Cut a text into parts of at most 2,000 characters, before a white space where there is one."""
-    parts = []
-    while len(text) > _PIECE_CHARS:
-        at = max(text.rfind(space, 1, _PIECE_CHARS) for space in " \n\t")
-        at = at if at > 0 else _PIECE_CHARS
-        parts.append(text[:at])
-        text = text[at:]
-    return [*parts, text]
+    """Cut a text into parts for the tokenizer: of some 2,000 characters, none with a very long word.
+
+    The engine tries every part of a word, so the time for a word grows with the square of its length.
+    """
+    parts: list[str] = []
+    begun: list[str] = []
+    n_begun = 0
+    for match in _WORDS.finditer(text):
+        begun.append(match[0])
+        n_begun += len(match[0])
+        goes_on = match.end() < len(text) and not text[match.end()].isspace()
+        if goes_on or n_begun >= _PIECE_CHARS:
+            parts.append("".join(begun))
+            begun, n_begun = [], 0
+    return [*parts, "".join(begun)] if begun or not parts else parts
 
 
 def _clean(text: str) -> bytes:

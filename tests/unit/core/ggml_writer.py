@@ -80,7 +80,14 @@ class OldFile:
             "n_layer": 2,
             "n_rot": 16,
         }
-        usual |= {"n_mult": 32, "n_head_kv": 1, "falcon_type": 7, "storage": 0, "n_merges": len(self.merges)}
+        usual |= {
+            "n_mult": 32,
+            "n_head_kv": 1,
+            "falcon_type": 7,
+            "parallel": 1,
+            "storage": 0,
+            "n_merges": len(self.merges),
+        }
         return usual | self.numbers
 
     def usual_tensors(self) -> list[tuple[str, tuple[int, ...], int, int]]:
@@ -97,7 +104,7 @@ class OldFile:
     def encode(self) -> bytes:
         """Give the file's bytes."""
         numbers = self.header()
-        data = struct.pack("<I", MAGICS[self.magic])
+        data = bytearray(struct.pack("<I", MAGICS[self.magic]))
         if self.magic != "GGML":
             data += struct.pack("<I", self.version)
         for name in _NUMBERS[self.kind]:
@@ -117,4 +124,4 @@ class OldFile:
             if self.magic in ("GGJT", "GGCC"):
                 data += bytes(-len(data) % 32)
             data += bytes(n_bytes)
-        return data
+        return bytes(data)

@@ -232,3 +232,19 @@ def test_modes(tree: Path) -> None:
         assert stat.S_IMODE((tree / name).stat().st_mode) == mode, name
     for folder, _, _ in os.walk(tree):
         assert stat.S_IMODE(Path(folder).stat().st_mode) == 0o755
+
+
+def test_of_the_engine_for_old_files_only_what_is_used(tmp_path: Path, tree: Path) -> None:
+    path = tmp_path / "legacy.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name in ("__init__.py", "hub.py", "llm.py", "lib.py", "logger.py", "utils.py", "gptq/llm.py"):
+            wheel.writestr(f"ctransformers/{name}", name)
+        wheel.writestr("ctransformers/lib/avx2/libctransformers.so", "library")
+        wheel.writestr("ctransformers-0.2.27.dist-info/METADATA", "")
+    staging.add_legacy(path, tree)
+    found = sorted(
+        str(item.relative_to(tree / staging.LEGACY_DIR))
+        for item in (tree / staging.LEGACY_DIR).rglob("*")
+        if item.is_file()
+    )
+    assert found == ["lib.py", "lib/avx2/libctransformers.so", "llm.py", "logger.py", "utils.py"]
