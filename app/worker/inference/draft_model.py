@@ -88,9 +88,16 @@ class DraftModel:
 
 
 def open_draft(
-    path: Path, main: NativeModel, n_context: int, n_batch: int, n_threads: int, abort: AbortFlag
+    path: Path,
+    main: NativeModel,
+    n_context: int,
+    n_batch: int,
+    n_threads: int,
+    abort: AbortFlag,
+    *,
+    use_gpu: bool = False,
 ) -> DraftModel | None:
-    """Load a draft model for `main`; None where memory is too short for it.
+    """Load a draft model for `main`, where that is; None where memory is too short for it.
 
     Raises:
         ModelError: `draft.bad`, or a code of `app.core.gguf.read_head`.
@@ -101,7 +108,7 @@ def open_draft(
     if head.weight_bytes + kv_bytes + _SPARE_BYTES > available_memory():
         return None
     try:
-        model = NativeModel(path, lambda _done: True)
+        model = NativeModel(path, lambda _done: True, use_gpu=use_gpu)
     except OSError as error:
         raise _bad(path, "the engine could not load it") from error
     try:

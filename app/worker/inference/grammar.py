@@ -23,7 +23,7 @@ from app.worker.inference.vocabulary import Vocabulary
 _CLOSERS = ("}", "]", ",", ":", '"', *"0123456789", "[", "{")
 """What brings a JSON text to its end soonest where it is allowed, outside of a string, in order."""
 
-_CLOSING_LEAST, _CLOSING_LEVEL = 32, 16
+_CLOSING_LEAST, _CLOSING_LEVEL = 32, 24
 _NEVER = float("-inf")
 
 

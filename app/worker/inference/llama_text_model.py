@@ -169,6 +169,7 @@ def _draft(loaded: LoadedModel, around: Surroundings) -> DraftModel | None:
         loaded.n_batch,
         loaded.info.n_threads,
         around.abort,
+        use_gpu=loaded.info.n_gpu_layers > 0,
     )
     if draft is None:
         note = f"“{path.name}” does not guess ahead: too little memory is free for it."

@@ -211,6 +211,10 @@ class NativeContext:
         )
         return int(lib.llama_decode(self.pointer, batch))
 
+    def synchronize(self) -> None:
+        """Wait until what was evaluated is there: a GPU works on while `decode` returns."""
+        lib.llama_synchronize(self.pointer)
+
     def logits(self, output: int = -1) -> "np.ndarray[Any, Any]":
         """Give the logits behind an output of the last evaluation, (n_vocab,) float32; a view."""
         pointer = lib.llama_get_logits_ith(self.pointer, output)

@@ -112,6 +112,7 @@ class Writer:
             guesses = self._guesses(token)
             started_s = clock()
             self.check(context.decode_all([token, *guesses]) if guesses else context.decode_one(token))
+            context.synchronize()
             self.cost.note(len(guesses) + 1, clock() - started_s)
             cache.add_generated(token, piece[1] if piece else b"")
             if not guesses:
