@@ -3,9 +3,13 @@
 
     .venv/bin/python scripts/bench/devices.py WHEEL [--json] [--tokens 16]
 
-WHEEL is what scripts/build_engine.py made. Shown are: the processor's plug-in that was chosen; the GPU's text
-against the processor's, up to the first near-tie (0.1 logit); the same with half of the layers; and that,
-with the Vulkan loader hidden, all runs on the processor, and why. Mesa's software device (Debian's
+WHEEL is what scripts/build_engine.py made. The starter model runs as it is and with its weights written out
+as float16: the processor rounds what it multiplies with quantized weights to 8 bits, the GPU does not, which
+alone moves logits by some tenths; with float16 what differs is the device.
+
+Shown are: the processor's plug-in that was chosen; the GPU's text against the processor's, up to the first
+near-tie (0.1 logit); the same with half of the layers; and that, with the Vulkan loader hidden, all runs on
+the processor, and why. Mesa's software device (Debian's
 mesa-vulkan-drivers) serves where there is no GPU. Hiding the loader needs Linux and the right to mount.
 """
 
@@ -27,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(1, str(ROOT))  # behind the engine under test, which stands first on PYTHONPATH
 
 NEAR_TIE = 0.1
-PROMPTS = ("The capital of France is", "Once upon a time there was a lighthouse keeper who")
+QUESTIONS = ("What is the capital of France?", "Which colour has the sky on a clear day?")
 LOADER = "libvulkan.so.1"
 
 
@@ -42,13 +46,12 @@ def unpack(wheel: Path, folder: Path) -> Path:
     return folder
 
 
-def child(gpu_layers: int, n_tokens: int) -> dict[str, Any]:
-    """Load the starter model in this process and write greedily; the figures."""
+def child(path: Path, gpu_layers: int, n_tokens: int) -> dict[str, Any]:
+    """Load a model in this process and write greedily; the figures."""
     from app.worker.inference.backend import AbortFlag, start_backend
 
     start_backend()
-    from app.core.paths import starter_models_dir
-    from app.protocol.engine import LoadModel
+    from app.protocol.engine import LoadModel, PromptMessage
     from app.worker.inference import native
     from app.worker.inference.engine import load_model
     from app.worker.inference.template import Renderer
@@ -56,15 +59,17 @@ def child(gpu_layers: int, n_tokens: int) -> dict[str, Any]:
     from app.worker.probe.devices import Devices
 
     devices = Devices(native.lib)
-    path = next((starter_models_dir() / "chat").glob("*.gguf"))
     renderer = Renderer()
     renderer.start()
     around = Surroundings(AbortFlag(), renderer, threading.Lock(), lambda _done, _note: None, lambda: False)
     started = time.perf_counter()
-    request = LoadModel(path=str(path), context_length=512, gpu_layers=gpu_layers, batch_tokens=32)
+    request = LoadModel(path=str(path), context_length=512, gpu_layers=gpu_layers, batch_tokens=64)
     model = load_model(request, around)
     loaded_s = time.perf_counter() - started
-    texts = [_written(model, prompt, n_tokens) for prompt in PROMPTS]
+    prompts = [
+        model.template.render((PromptMessage(role="user", content=question),)) for question in QUESTIONS
+    ]
+    texts = [_written(model, prompt, n_tokens) for prompt in prompts]
     model.close()
     renderer.close()
     return {
@@ -105,7 +110,14 @@ def _written(model: Any, prompt: str, n_tokens: int) -> dict[str, Any]:
         tokens.append(best[0])
         tops.append({token: float(values[token]) for token in best})
         following = [best[0]]
-    return {"tokens": tokens, "tops": tops, "s": time.perf_counter() - started}
+    return {
+        "text": b"".join((model.vocabulary.piece(token) or (b"",))[0] for token in tokens).decode(
+            "utf-8", "replace"
+        ),
+        "tokens": tokens,
+        "tops": tops,
+        "s": time.perf_counter() - started,
+    }
 
 
 def _plugin_problem(folder: Path) -> str:
@@ -128,9 +140,49 @@ def agreement(cpu: dict[str, Any], other: dict[str, Any]) -> tuple[bool, str]:
     return True, f"the same {len(cpu['tokens'])} tokens"
 
 
-def run(engine: Path, gpu_layers: int, n_tokens: int, *, hidden: bool = False) -> dict[str, Any]:
+def as_float16(source: Path, target: Path) -> Path:
+    """Write a model of Q4_1 and Q8_0 weights out as float16."""
+    import numpy as np
+
+    from app.core import gguf_writing as gguf
+    from app.core.gguf import read_head
+    from app.worker.inference.random_model import raw_pairs
+
+    head, pairs = read_head(source), raw_pairs(source)
+    table, data = b"", []
+    at = 0
+    with source.open("rb") as file:
+        for tensor in head.tensors:
+            file.seek(head.data_offset + tensor.offset)
+            raw, kind = np.frombuffer(file.read(tensor.size_bytes), np.uint8), tensor.type
+            if kind in (3, 8):
+                values = _unpacked(raw, kind)
+                raw, kind = values.astype("<f2").reshape(-1).view(np.uint8), 1
+            table += gguf.tensor_info(tensor.name, tensor.shape, kind, at)
+            data.append(gguf.padded(raw.tobytes()))
+            at += len(data[-1])
+    keys = b"".join(gguf.text(key) + value for key, value in pairs.items())
+    target.write_bytes(gguf.padded(gguf.head(len(head.tensors), len(pairs)) + keys + table) + b"".join(data))
+    return target
+
+
+def _unpacked(raw: Any, kind: int) -> Any:
+    """Give the numbers of Q4_1 (3) or Q8_0 (8) blocks. Source: ggml, `dequantize_row_q4_1`, `…_q8_0`."""
+    import numpy as np
+
+    if kind == 8:
+        blocks = raw.reshape(-1, 34)
+        return blocks[:, :2].copy().view("<f2").astype("f4") * blocks[:, 2:].view(np.int8)
+    blocks = raw.reshape(-1, 20)
+    scale, least = (blocks[:, at : at + 2].copy().view("<f2").astype("f4") for at in (0, 2))
+    nibbles = np.concatenate([blocks[:, 4:] & 15, blocks[:, 4:] >> 4], axis=1)
+    return nibbles * scale + least
+
+
+def run(model: Path, engine: Path, gpu_layers: int, n_tokens: int, *, hidden: bool = False) -> dict[str, Any]:
     """Run `child` in a process of its own with an engine; the loader may be hidden from it."""
-    command = [sys.executable, str(Path(__file__)), "--child", str(gpu_layers), "--tokens", str(n_tokens)]
+    command = [sys.executable, str(Path(__file__)), str(model), "--child", str(gpu_layers)]
+    command += ["--tokens", str(n_tokens)]
     if hidden:
         loaders = [str(path) for path in Path("/usr/lib").glob(f"*-linux-gnu/{LOADER}*")]
         hide = " && ".join(f"mount --bind /dev/null {path}" for path in loaders) or "true"
@@ -139,6 +191,14 @@ def run(engine: Path, gpu_layers: int, n_tokens: int, *, hidden: bool = False) -
     done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def _line(name: str, result: dict[str, Any]) -> str:
+    return (
+        f"{name}: {result['device']}, {result['n_gpu_layers']} of {result['n_layers']} layers on it, "
+        f"processor's plug-in {result['variant']}, GPUs {result['gpus']}; {result['verdicts']}; "
+        f"{[text['text'] for text in result['texts']]}; notes {result['notes']}; {result['gpu_plugin']}"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -150,29 +210,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.child is not None:
-        print(json.dumps(child(arguments.child, arguments.tokens)))
+        print(json.dumps(child(arguments.wheel, arguments.child, arguments.tokens)))
         return 0
     with tempfile.TemporaryDirectory() as temporary:
         engine = unpack(arguments.wheel, Path(temporary))
-        runs = {
-            "processor": run(engine, 0, arguments.tokens),
-            "all layers": run(engine, -1, arguments.tokens),
-            "half the layers": run(engine, 15, arguments.tokens),
-            "no loader": run(engine, -1, arguments.tokens, hidden=True),
+        from app.core.paths import starter_models_dir
+
+        starter = next((starter_models_dir() / "chat").glob("*.gguf"))
+        wide = as_float16(starter, Path(temporary) / "float16.gguf")
+        plan = {
+            "float16, processor": (wide, 0, False),
+            "float16, all layers": (wide, -1, False),
+            "as it is, processor": (starter, 0, False),
+            "as it is, all layers": (starter, -1, False),
+            "as it is, half the layers": (starter, 15, False),
+            "as it is, no loader": (starter, -1, True),
         }
-    good = True
-    for name, result in runs.items():
-        verdicts = [
-            agreement(*pair) for pair in zip(runs["processor"]["texts"], result["texts"], strict=True)
-        ]
-        good = good and all(same for same, _ in verdicts)
-        result["verdicts"] = [words for _, words in verdicts]
-        if not arguments.json:
-            print(
-                f"{name}: {result['device']}, {result['n_gpu_layers']} of {result['n_layers']} layers on it, "
-                f"processor's plug-in {result['variant']}, GPUs {result['gpus']}; {result['verdicts']}; "
-                f"notes {result['notes']}; {result['gpu_plugin']}"
-            )
+        runs: dict[str, dict[str, Any]] = {}
+        for name, (model, gpu_layers, hidden) in plan.items():
+            runs[name] = run(model, engine, gpu_layers, arguments.tokens, hidden=hidden)
+            expected = runs[name.partition(",")[0] + ", processor"]["texts"]
+            verdicts = [agreement(*pair) for pair in zip(expected, runs[name]["texts"], strict=True)]
+            runs[name]["same"] = all(same for same, _ in verdicts)
+            runs[name]["verdicts"] = [words for _, words in verdicts]
+            if not arguments.json:
+                print(_line(name, runs[name]), flush=True)
+    good = all(result["same"] for result in runs.values())
     if arguments.json:
         print(json.dumps(runs, indent=1))
     return 0 if good else 1

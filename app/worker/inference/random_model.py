@@ -214,21 +214,25 @@ def tokenizer_of(path: Path) -> tuple[dict[str, bytes], int]:
     Returns:
         Keys with their typed values, and the number of tokens.
     """
+    kept = {key: value for key, value in raw_pairs(path).items() if key.startswith("tokenizer.")}
+    tokens = kept.get("tokenizer.ggml.tokens", bytes(16))
+    return kept, int(struct.unpack_from("<Q", tokens, 8)[0])
+
+
+def raw_pairs(path: Path) -> dict[str, bytes]:
+    """Give the keys of a model file's head with the bytes of their typed values."""
     with path.open("rb") as file:
         data = file.read(_MAX_HEAD_BYTES)
     (n_keys,) = struct.unpack_from("<Q", data, 16)
-    at, kept, n_vocab = 24, dict[str, bytes](), 0
+    at, pairs = 24, dict[str, bytes]()
     for _ in range(n_keys):
         (n_bytes,) = struct.unpack_from("<Q", data, at)
         key = data[at + 8 : at + 8 + n_bytes].decode()
         start = at + 8 + n_bytes
         (kind,) = struct.unpack_from("<I", data, start)
         at = _end_of_value(data, start + 4, kind)
-        if key.startswith("tokenizer."):
-            kept[key] = data[start:at]
-        if key == "tokenizer.ggml.tokens":
-            (n_vocab,) = struct.unpack_from("<Q", data, start + 8)
-    return kept, n_vocab
+        pairs[key] = data[start:at]
+    return pairs
 
 
 def _end_of_value(data: bytes, at: int, kind: int) -> int:
