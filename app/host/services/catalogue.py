@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from app.core.catalogue import Catalogue, File, Model, installed_as, load_catalogue, recommended
@@ -53,16 +52,6 @@ class CatalogueService:
             self._catalogue = load_catalogue(self._path)
         model = self._catalogue.find(model_id)
         return None if model is None else self._described(model, self._models.room_now(), [])
-
-    async def with_advice(self, found: CatalogueModel) -> CatalogueModel:
-        """Add a first advice to the files of a repository of the hub, of which only the sizes are known."""
-        room = await self._models.room()
-        files = []
-        for file in found.files:
-            is_model = file.role == "model" and file.size_bytes is not None and found.kind == "chat"
-            advice = self._fit.advise_size(file.size_bytes or 0, room) if is_model else None
-            files.append(replace(file, fit=advice))
-        return replace(found, files=tuple(files))
 
     async def _list(self, request: ListCatalogue, context: RequestContext) -> CatalogueList:
         await self._fit.know_speed(wait=False)

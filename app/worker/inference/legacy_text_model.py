@@ -11,6 +11,7 @@ import numpy as np
 
 from app.core.errors import ModelError
 from app.core.ggml_legacy import LegacyHead, read_legacy_head
+from app.core.prompt_formats import format_for
 from app.protocol.engine import (
     CountTokens,
     EngineInfo,
@@ -28,7 +29,7 @@ from app.worker.inference.cores import generation_threads
 from app.worker.inference.engine import FileStamp
 from app.worker.inference.legacy_native import LegacyModel, bindings
 from app.worker.inference.memory import available_memory
-from app.worker.inference.template import ChatTemplate, RenderStopped, fallback_template
+from app.worker.inference.template import ChatTemplate, RenderStopped, template_for
 from app.worker.inference.text_model import Sink, Surroundings
 from app.worker.inference.text_stream import TextStream
 from app.worker.inference.warming import read_ahead
@@ -93,12 +94,18 @@ def load_legacy(options: LoadModel, around: Surroundings) -> "LegacyTextModel":
             {"kind": head.kind},
         ) from error
     around.on_progress(1.0, NOTE)
-    source, stop = fallback_template(knows_chatml=False)
-    if options.template:
-        source, stop = options.template, ()
+    source, stop = _template(options, head)
     loaded = _Loaded(head, stamp, model, n_threads, min(model.n_context, n_context))
     template = ChatTemplate(source, "", "", around.renderer, stop)
     return LegacyTextModel(options, loaded, template, time.perf_counter() - started)
+
+
+def _template(options: LoadModel, head: LegacyHead) -> tuple[str, tuple[str, ...]]:
+    """Choose template and stop strings: such files bring none, so the name tells where nothing was chosen."""
+    if options.template.strip() or options.prompt_format:
+        return template_for(options, None, lambda _text: False)
+    chosen = format_for(head.kind, head.path.stem, lambda _text: False)
+    return chosen.template, chosen.stop
 
 
 def _context_length(head: LegacyHead, wished: int) -> int:
@@ -186,6 +193,9 @@ class LegacyTextModel:
 
     def save_snapshot(self) -> None:
         """Keep nothing: this engine cannot."""
+
+    def forget(self, conversation: str) -> None:
+        """Forget nothing: it holds no conversation between two answers."""
 
     def close(self) -> None:
         """Free the native parts."""

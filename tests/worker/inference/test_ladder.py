@@ -130,10 +130,10 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
             self.on_gpu = bool(model.disguised)
             super().__init__(model, n_ctx, *rest, kv_type=kv_type, **options)
 
-        def decode(self, tokens: Any) -> int:
+        def decode(self, tokens: Any, position: int | None = None) -> int:
             if faults.first_tokens and self.on_gpu:
                 return -3
-            return super().decode(tokens)
+            return super().decode(tokens, position)
 
     monkeypatch.setattr(engine, "usable_gpus", lambda: (GPU,))
     monkeypatch.setattr(engine, "trusted_gpus", lambda *_args: ("key", ""))

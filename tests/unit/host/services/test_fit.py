@@ -5,17 +5,14 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from app.core.errors import NotFoundError, StorageError, UsageError
 from app.core.paths import catalogue_path
 from app.host.services.catalogue import CatalogueService
-from app.host.services.hub import HubService
 from app.host.services.model_loading import handle_of
-from app.protocol.catalogue import CatalogueFile, CatalogueModel, ListCatalogue, ListHubFiles
+from app.protocol.catalogue import ListCatalogue
 from app.protocol.engine import Calibrate, EngineInfo, Generation, MeasureSpeed
 from app.protocol.models import BenchModel, BenchProgress, FitModel, ImportModel, ListModels, ModelsChanged
 from tests.unit.core.ggml_writer import OldFile
@@ -292,30 +289,6 @@ async def test_the_download_manager_is_answered_at_once(desk: ModelDesk) -> None
     assert advice.service.find_now("gone") is None
     path = desk.add("first")
     assert await desk.service.path_of("first") == path
-
-
-async def test_a_repository_of_the_hub_gets_a_first_advice(desk: ModelDesk) -> None:
-    files = (
-        CatalogueFile(name="small.gguf", size_bytes=GIB),
-        CatalogueFile(name="large.gguf", size_bytes=99 * GIB),
-        CatalogueFile(name="unknown.gguf", size_bytes=None),
-        CatalogueFile(name="mmproj.gguf", size_bytes=GIB, role="projector"),
-    )
-    found = CatalogueModel(id="o/r", title="r", repository="o/r", files=files)
-    advised = await Advice(desk).service.with_advice(found)
-    verdicts = [file.fit.verdict if file.fit is not None else None for file in advised.files]
-    assert verdicts == ["good", "too_large", None, None]
-
-    class OneRepository:
-        """Stands in for the hub."""
-
-        async def listing(self, repository: str, revision: str) -> SimpleNamespace:
-            return SimpleNamespace(model=found)
-
-    hub: Any = OneRepository()
-    service = HubService(hub, Advice(desk).service.with_advice)
-    answer = await service.handlers()[ListHubFiles](ListHubFiles(repository="o/r"), Context())
-    assert [file.fit is not None for file in answer.files] == [True, True, False, False]  # type: ignore[union-attr]
 
 
 async def test_a_damaged_catalogue_is_said(desk: ModelDesk, tmp_path: Path) -> None:

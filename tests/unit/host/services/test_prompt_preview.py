@@ -20,7 +20,7 @@ class Engine:
         self.asked.append(request)
         return RenderedPrompt(text="T", problem="P", hint="H", stop=("S",))
 
-    def stream(self, request: Any) -> Any:
+    def stream(self, request: Any, payload: bytes = b"") -> Any:
         raise AssertionError("a preview has no progress")
 
 
