@@ -96,6 +96,7 @@ def measure(model: Path, n_tokens: int, n_run: int) -> Run:
             worker.call(SaveSnapshot())
             save_s = time.perf_counter() - started
             live = _ask(worker, question, first.text, NEXT_QUESTION)
+            worker.kill()  # in order, it would keep this turn too
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
         with InferenceWorker() as worker:
             _load(worker, model, folder)
