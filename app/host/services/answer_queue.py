@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S = 2.0
+
 
 def waiting_words(n_before: int) -> str:
     """Say how many stand before: `1 answer before this one`."""
@@ -108,7 +110,7 @@ class AnswerQueue:
         if self._background is not None:
             task = self._background
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait({task}, timeout=PATIENCE_S)  # the worker may be slow to let go of it
             self._background = None
 
     async def close(self) -> None:
