@@ -93,4 +93,6 @@ def updated(settings: Settings, values: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise UsageError("settings.invalid", f"The setting {name} cannot be that: {first['msg']}.") from error
+        raise UsageError(
+            "settings.invalid", f"The setting {name} cannot be that: {first['msg']}.", context={"name": name}
+        ) from error

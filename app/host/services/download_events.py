@@ -35,6 +35,7 @@ def body_of(job: Job) -> Download:
         sha256=record.sha256,
         model=_model(record) if record.state == DONE else "",
         group=record.group,
+        retry_in_s=job.retry_in_s if state == "retrying" else None,
     )
 
 

@@ -211,6 +211,7 @@ class ModelLoader:
             projector=chosen.projector or str(candidate.file.projector or ""),
             draft=str(candidate.draft or ""),
             snapshot_dir=str(self._snapshot_dir) if program.kv_snapshots else "",
+            devices_path=str(self._snapshot_dir.parent / "devices.json"),
             snapshot_limit_bytes=program.kv_snapshot_limit_mb * _MEGABYTE if program.kv_snapshots else 0,
         )
 

@@ -124,7 +124,9 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise UsageError("settings.invalid", f"The setting {name} cannot be that: {first['msg']}.") from error
+        raise UsageError(
+            "settings.invalid", f"The setting {name} cannot be that: {first['msg']}.", context={"name": name}
+        ) from error
     dumped = settings.model_dump(mode="json")
     return {key: dumped[key] for key in values}
 

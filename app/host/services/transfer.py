@@ -66,6 +66,7 @@ class Job:
         live: the state while it runs: `starting`, `running`, `stalled`, `retrying` or `verifying`.
         done_bytes: on the disk, or read for the checksum.
         task: that works on it; None where none does.
+        retry_in_s: from the last change of state until the next try; None where none is waited for.
     """
 
     def __init__(self, record: Record, announce: Callable[["Job"], None]) -> None:
@@ -75,10 +76,11 @@ class Job:
         self.done_bytes = 0
         self.speed = Speed()
         self.task: asyncio.Task[None] | None = None
+        self.retry_in_s: float | None = None
 
-    def show(self, live: str, error: AppError | None = None) -> None:
+    def show(self, live: str, error: AppError | None = None, retry_in_s: float | None = None) -> None:
         """Change the live state, and what is said of it."""
-        self.live = live
+        self.live, self.retry_in_s = live, retry_in_s
         self.say(error)
         self._announce(self)
 
@@ -139,8 +141,9 @@ class Transfer:
                 if failure.restart:
                     await self.start_over(job)
                 job.speed.clear()
-                job.show(failure.live, failure.error)
-                await asyncio.sleep(self._wait_s(failure, n_failures))
+                wait_s = self._wait_s(failure, n_failures)
+                job.show(failure.live, failure.error, wait_s)
+                await asyncio.sleep(wait_s)
 
     async def start_over(self, job: Job) -> None:
         """Forget what has come."""
@@ -166,7 +169,7 @@ class Transfer:
         if offset and record.etag:
             headers["If-Range"] = record.etag
         job.record = replace(record, n_tries=record.n_tries + 1)
-        job.live = "starting"
+        job.live, job.retry_in_s = "starting", None
         job.moved(offset)
         url = self._hub.file_url(record.repository, record.revision, record.file)
         why = f"download of {record.name} from {record.repository}"

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QVBoxLa
 
 from app.protocol.models import Fit
 from app.ui.models.parts import MarkLabel, restyle
-from app.ui.models.words import fit_mark, number_words, size_words, tokens_words
+from app.ui.models.words import fit_mark, memory_words, number_words, tokens_words
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S
 
@@ -52,7 +52,7 @@ class FitLine(QFrame):
         self.show()
         self.mark.show_mark(fit_mark(fit))
         words = self.tr("needs {0}, {1} free")
-        self.memory.setText(words.format(size_words(fit.needed_bytes), size_words(self._free(fit))))
+        self.memory.setText(words.format(memory_words(fit.needed_bytes), memory_words(self._free(fit))))
         self.memory.setVisible(fit.needed_bytes > 0)
         self.bar.setVisible(fit.needed_bytes > 0)
         part = fit.needed_bytes / (self._free(fit) or 1)
@@ -71,19 +71,19 @@ class FitLine(QFrame):
         if not fit.needed_bytes:
             return ""
         words = self.tr("Weights {0} · KV cache {1} ({2}, {3}) · computing {4}").format(
-            size_words(fit.weight_bytes),
-            size_words(fit.kv_bytes),
+            memory_words(fit.weight_bytes),
+            memory_words(fit.kv_bytes),
             tokens_words(fit.context_length),
             fit.kv_type,
-            size_words(fit.compute_bytes),
+            memory_words(fit.compute_bytes),
         )
         if fit.n_gpu_layers:
             layers = self.tr("{0} of {1} layers on the GPU, which needs {2} of {3} free there")
             on_gpu = layers.format(
                 number_words(fit.n_gpu_layers),
                 number_words(fit.n_layers),
-                size_words(fit.gpu_needed_bytes),
-                size_words(fit.gpu_available_bytes),
+                memory_words(fit.gpu_needed_bytes),
+                memory_words(fit.gpu_available_bytes),
             )
             words = f"{words} · {on_gpu}"
         return words

@@ -11,6 +11,7 @@ from app.ui.models.words import (
     counted,
     fit_mark,
     kind_words,
+    memory_words,
     number_words,
     parameter_words,
     size_words,
@@ -239,8 +240,8 @@ class MemoryBox(QWidget):
         self.setVisible(loaded is not None)
         if loaded is None:
             return
-        predicted = size_words(loaded.predicted_bytes) if loaded.predicted_bytes else "–"
-        measured = size_words(loaded.measured_bytes) if loaded.measured_bytes else "–"
+        predicted = memory_words(loaded.predicted_bytes) if loaded.predicted_bytes else "–"
+        measured = memory_words(loaded.measured_bytes) if loaded.measured_bytes else "–"
         asked = loaded.measured_tokens_per_s is not None
         speed = speed_words(loaded.measured_tokens_per_s) if asked else self.tr("after the first answer")
         for key, words in (

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.core.errors import AppError
+from app.core.prompt_formats import FORMATS, PromptFormat
 from app.protocol.models import (
     Fit,
     FitModel,
@@ -20,7 +21,6 @@ from app.protocol.models import (
 )
 from app.protocol.system import GetSettings
 from app.ui.dialogs import run
-from app.ui.models.prompt_names import FORMATS, NamedFormat
 from app.ui.models.questions import ModelQuestions
 from app.ui.models.requests import Asker
 from app.ui.models.settings_dialog import ModelSettingsDialog, SettingsChange
@@ -56,7 +56,7 @@ class ModelSettingsController(Asker):
         theme: Theme,
         over: Callable[[], QWidget],
         parent: QObject | None = None,
-        formats: Sequence[NamedFormat] = FORMATS,
+        formats: Sequence[PromptFormat] = FORMATS,
     ) -> None:
         """Show dialogs over the widget that `over` gives; offer `formats`."""
         super().__init__(session, tasks, parent)

@@ -48,9 +48,15 @@ OWN_SOURCES = frozenset({"downloaded"})
 
 
 def size_words(size_bytes: int | None) -> str:
-    """Give a size as systems show it (1024 bytes a kilobyte); empty where it is not known."""
+    """Give a size of files and transfers (1000 bytes a kilobyte, as the hub); empty where it is not known."""
     if size_bytes is None:
         return ""
+    form = QLocale.DataSizeFormat.DataSizeSIFormat
+    return QLocale().formattedDataSize(size_bytes, 0 if size_bytes < _MILLION else 1, form)
+
+
+def memory_words(size_bytes: int) -> str:
+    """Give a size of memory (1024 bytes a kilobyte, as systems and makers count it)."""
     form = QLocale.DataSizeFormat.DataSizeTraditionalFormat
     return QLocale().formattedDataSize(size_bytes, 0 if size_bytes < 1024**2 else 1, form)
 

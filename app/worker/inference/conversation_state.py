@@ -84,6 +84,8 @@ class ConversationState:
             self._owner, self._is_new = "", False
             self._loaded.context.clear()
             self._loaded.cache.clear()
+            if self._loaded.reader is not None:
+                self._loaded.reader.keep_first(0)
 
 
 def model_key(loaded: LoadedModel) -> str:

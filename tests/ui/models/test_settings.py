@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError, UsageError
 from app.core.model_settings import ModelSettings
+from app.core.prompt_formats import PromptFormat
 from app.protocol.models import (
     Fit,
     FitModel,
@@ -21,7 +22,6 @@ from app.protocol.models import (
     UpdateModelSettings,
 )
 from app.ui.models.fit_line import FitLine
-from app.ui.models.prompt_names import FormatName
 from app.ui.models.settings_dialog import ModelSettingsDialog
 from app.ui.models.settings_editors import ChoiceEditor, Editor, NumberEditor, TextEditor, ToggleEditor
 from app.ui.models.settings_files import LoraEditor, ProjectorEditor
@@ -530,7 +530,9 @@ async def test_a_preview_that_cannot_be_had_says_why(shown: Shown, session: Fake
 
 
 async def test_a_template_can_begin_with_the_formats_text(shown: Shown) -> None:
-    shown.controller.settings._formats = (FormatName("own", "Own", "", "{{ bos }}"),)
+    shown.controller.settings._formats = (
+        PromptFormat(name="own", title="Own", note="", template="{{ bos }}"),
+    )
     dialog = await settings(shown)
     editor = template(dialog)
     assert editor.insert_button.isHidden()
