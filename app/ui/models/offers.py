@@ -126,6 +126,13 @@ def _group(offer: CatalogueModel) -> str:
     return next(title for title, end in zip(titles, _GROUP_ENDS, strict=True) if n_params <= end)
 
 
+def file_size_words(file: CatalogueFile) -> str:
+    """Give a file's size: as published, else about; empty where nothing is known."""
+    if file.size_bytes is None and file.size_about_bytes:
+        return _tr("about {0}").format(size_words(file.size_about_bytes))
+    return size_words(file.size_bytes)
+
+
 def offer_look(offer: CatalogueModel) -> RowLook:
     """Draw a model's row."""
     file = best_file(offer)
@@ -137,7 +144,7 @@ def offer_look(offer: CatalogueModel) -> RowLook:
     if offer.needs_token:
         marks.append(Mark("key", _tr("Needs a token"), "text_muted"))
     shown = tuple(mark for mark in marks if mark is not None)
-    right = size_words(file.size_bytes) if file is not None else _downloads_words(offer)
+    right = file_size_words(file) if file is not None else _downloads_words(offer)
     return RowLook(
         title=offer.title,
         badge=parameter_words(offer.n_params) or ("GGUF" if not offer.files else _letters(offer.kind)),
@@ -210,7 +217,7 @@ def file_look(row: FileRow) -> RowLook:
     marks.append(fit_mark(file.fit))
     return RowLook(
         title=title,
-        right=size_words(file.size_bytes),
+        right=file_size_words(file),
         marks=tuple(mark for mark in marks if mark is not None)
         or (Mark("", PurePosixPath(file.name).name, "text_muted"),),
     )
