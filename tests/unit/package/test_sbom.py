@@ -78,7 +78,7 @@ def by_name(parts: list[Part]) -> dict[str, Part]:
 
 def test_what_was_taken_is_listed_and_nothing_else(parts: list[Part]) -> None:
     models = {"smollm2-135m-instruct", "all-minilm-l6-v2"}
-    assert set(by_name(parts)) == {*PACKAGES, *models, "python", "llama-cpp"}
+    assert set(by_name(parts)) == {*PACKAGES, *models, "python", "llama-cpp", "ctransformers"}
     assert [part.name.lower() for part in parts] == sorted(part.name.lower() for part in parts)
 
 
