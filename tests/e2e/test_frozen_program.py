@@ -381,7 +381,7 @@ def test_the_probe_prints_its_report(program: Program) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
+    *_, line = done.stdout.splitlines()
     report = from_json(ProbeReport, json.loads(line))
     assert "CPU" in report.engine.backends and not report.engine.problem
 

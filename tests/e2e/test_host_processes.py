@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.client import HostClient
+from app.client import Cancelled, HostClient
 from app.core.endpoint import read_endpoint
 from app.core.errors import StorageError, WorkerError
 from app.core.paths import DataPaths
@@ -77,7 +77,7 @@ async def attach(paths: DataPaths) -> AsyncIterator[Attach]:
     yield connect
     for client in clients:
         if not client.closed:
-            with contextlib.suppress(WorkerError):
+            with contextlib.suppress(WorkerError, Cancelled):  # a host that ends answers no more
                 await client.call(Shutdown(force=True))
         await client.close()
 
