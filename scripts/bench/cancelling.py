@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure how long a cancel takes: while a prompt is read, while an answer is written, under a schema.
+"""Measure how long a cancel takes: while a model is loaded, a prompt read, an answer written, under a schema.
 
     .venv/bin/python scripts/bench/cancelling.py [--model FILE] [--draft FILE] [--runs 10] [--json]
 
@@ -17,7 +17,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.protocol.engine import Generate, Generation, LoadModel, PromptMessage, TokenGenerated
+from app.protocol.engine import (
+    EngineInfo,
+    Generate,
+    Generation,
+    LoadModel,
+    PromptMessage,
+    TokenGenerated,
+    UnloadModel,
+)
 from scripts.bench.generation import LONG_TASK
 from scripts.bench.opened_model import starter_model
 from scripts.bench.worker_client import InferenceWorker, RequestCancelled
@@ -37,7 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     source, times = random.Random(1), dict[str, list[float]]()
     with InferenceWorker() as worker:
         path = str(options.model or starter_model())
-        worker.call(LoadModel(path=path, context_length=8192, draft=options.draft), timeout_s=600)
+        load = LoadModel(path=path, context_length=8192, draft=options.draft)
+        load_s = worker.call(load, timeout_s=600).load_seconds
+        for n in range(options.runs):
+            seconds = _cancelled_loading(worker, load, load_s * (n + 0.5) / options.runs)
+            if seconds is not None:
+                times.setdefault("loading", []).append(seconds)
+        worker.call(load, timeout_s=600)
         for n in range(options.runs):
             prompt = f"{n} " + "The quick brown fox jumps over the lazy dog. " * 600
             reading = _cancelled(worker, prompt, source.uniform(0.3, 2.0), wait_for_text=False)
@@ -46,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 worker, LONG_TASK, source.uniform(0, 1.0), wait_for_text=True, json_schema=SCHEMA
             )
             for name, seconds in (("reading", reading), ("writing", writing), ("guided", guided)):
-                times.setdefault(name, []).append(seconds)
+                if seconds is not None:
+                    times.setdefault(name, []).append(seconds)
     if options.json:
         print(json.dumps(times))
     else:
@@ -58,10 +73,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(max(max(all_s) for all_s in times.values()) > LIMIT_S)
 
 
+def _cancelled_loading(worker: InferenceWorker, load: LoadModel, delay_s: float) -> float | None:
+    """Load a model anew, cancel that after a while; None where it was loaded before."""
+    worker.call(UnloadModel())
+    request_id = worker.start(load)
+    time.sleep(delay_s)
+    started = time.perf_counter()
+    worker.cancel(request_id)
+    try:
+        worker.wait(request_id, EngineInfo, timeout_s=600)
+    except RequestCancelled:
+        return time.perf_counter() - started
+    return None
+
+
 def _cancelled(
     worker: InferenceWorker, prompt: str, delay_s: float, *, wait_for_text: bool, **options: Any
-) -> float:
-    """Start an answer, cancel it after a while, give the seconds until that was confirmed."""
+) -> float | None:
+    """Start an answer, cancel it after a while, give the seconds until then; None if it ended."""
     messages = (PromptMessage(role="user", content=prompt),)
     request = Generate(messages=messages, max_tokens=4000, temperature=0.8, **options)
     request_id = worker.start(request)
@@ -75,7 +104,7 @@ def _cancelled(
         worker.wait(request_id, Generation)
     except RequestCancelled:
         return time.perf_counter() - started
-    raise SystemExit("the answer ended before it was cancelled")
+    return None  # it ended before
 
 
 if __name__ == "__main__":
