@@ -49,6 +49,9 @@ class Job:
         payload: raw bytes that came with it.
         cancelled: set by the reader thread the moment a cancel arrives.
         on_cancel: called then, in the reader thread (for engines that need a flag of their own).
+        ends_at_once: a cancel ends the request the moment that it comes, while the handler still cleans up:
+            freeing gigabytes takes longer than anybody wants to wait. Its result is dropped then; it asks
+            `is_wanted` before it keeps anything.
     """
 
     id: str
@@ -58,6 +61,20 @@ class Job:
     _end: Callable[["Job", "Body | Reply | Exception"], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
     on_cancel: Callable[[], None] | None = None
+    ends_at_once: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def cancel(self) -> bool:
+        """Set the flag; give whether the request ends at this moment. The reader thread."""
+        with self._lock:
+            self.cancelled.set()
+            return self.ends_at_once
+
+    def is_wanted(self) -> bool:
+        """Whether nobody has cancelled a request that ends at once; from now on a cancel comes too late."""
+        with self._lock:
+            self.ends_at_once = False
+            return not self.cancelled.is_set()
 
     def progress(self, body: Body, payload: bytes = b"") -> None:
         """Send a progress message of this request."""
@@ -173,10 +190,13 @@ class Worker:
     def _cancel(self, request_id: str) -> None:
         with self._jobs_lock:
             job = self._jobs.get(request_id)
-        if job is not None:
-            job.cancelled.set()
-            if job.on_cancel is not None:
-                job.on_cancel()
+        if job is None:
+            return
+        ends_now = job.cancel()
+        if job.on_cancel is not None:
+            job.on_cancel()
+        if ends_now:
+            self._end(job, Cancelled())
 
     def _serve(self, jobs: "queue.SimpleQueue[Job | None]") -> None:
         while (job := jobs.get()) is not None:
@@ -193,7 +213,8 @@ class Worker:
 
     def _end(self, job: Job, result: Body | Reply | Exception) -> None:
         with self._jobs_lock:
-            del self._jobs[job.id]
+            if self._jobs.pop(job.id, None) is None:
+                return  # a cancel has ended it
         if isinstance(result, Exception):
             self._send(self._failure(job, result))
             return

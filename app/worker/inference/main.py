@@ -38,7 +38,7 @@ from app.worker.inference.preview import PromptPreview
 from app.worker.inference.snapshots import forget_snapshots
 from app.worker.inference.template import Renderer, RenderStopped
 from app.worker.inference.text_model import Sink, Surroundings, TextModel
-from app.worker.runtime import Job, Worker
+from app.worker.runtime import Cancelled, Job, Worker
 
 log = logging.getLogger(__name__)
 
@@ -73,19 +73,27 @@ class InferenceService:
             except ModelError:
                 log.info("the model file has changed and is loaded again")
         self._unload(request.handle)
+        job.ends_at_once = True
         with self._stoppable(job):
             model = open_model(request, self._surroundings(job))
+        if not job.is_wanted():
+            model.close()
+            raise Cancelled
         with self._vocabulary_lock:
             self._models[request.handle] = model
         return model.info
 
     def _surroundings(self, job: Job, without_gpu: str = "") -> Surroundings:
+        def on_progress(done: float, note: str) -> None:
+            if not job.cancelled.is_set():
+                job.progress(EngineProgress(fraction=done, note=note))
+
         self._renderer.start()
         return Surroundings(
             abort=self._abort,
             renderer=self._renderer,
             vocabulary_lock=self._vocabulary_lock,
-            on_progress=lambda done, note: job.progress(EngineProgress(fraction=done, note=note)),
+            on_progress=on_progress,
             is_cancelled=job.cancelled.is_set,
             gpu_trust=self._gpu_trust,
             without_gpu=without_gpu,

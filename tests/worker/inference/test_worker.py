@@ -26,6 +26,7 @@ from app.protocol.engine import (
     UnloadModel,
 )
 from app.protocol.system import Ping
+from app.worker.runtime import Job
 from scripts.make_mmproj import Shape, write
 from tests.worker.inference.conftest import RunningWorker, running_worker
 from tests.worker.inference.gguf_corpus import mutations
@@ -309,3 +310,28 @@ async def test_pixels_come_behind_the_request(worker: RunningWorker, tmp_path: P
     with pytest.raises(RequestError) as caught:
         await worker.channel.call_with_payload(request, bytes(599))
     assert caught.value.body.code == "image.bad"
+
+
+async def test_a_cancelled_loading_ends_at_once_and_leaves_nothing(
+    worker: RunningWorker, starter_path: Path
+) -> None:
+    load = LoadModel(path=str(starter_path), context_length=2048)
+    request_id = ""
+    with pytest.raises(RequestCancelled):
+        async for message in worker.channel.stream(load):
+            assert isinstance(from_message(message), EngineProgress)
+            if not request_id:
+                request_id = worker.sent[-1]
+                await worker.cancel(request_id)
+    assert await code_of(worker, Generate(messages=user("hello"))) == "model.not_loaded"
+    info = await worker.channel.call(load)
+    assert info.context_length == 2048
+
+
+def test_a_cancel_after_the_last_look_comes_too_late() -> None:
+    ended: list[object] = []
+    job = Job("1", UnloadModel(), b"", lambda _message: None, lambda _job, result: ended.append(result))
+    job.ends_at_once = True
+    assert job.is_wanted() and not job.cancel() and job.cancelled.is_set()
+    job.ends_at_once = True
+    assert job.cancel() and not job.is_wanted()
