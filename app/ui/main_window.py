@@ -412,7 +412,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def paste(self) -> None:
         """Add what the clipboard holds to the library."""
-        mime: QMimeData = QGuiApplication.clipboard().mimeData()
+        mime = _clipboard_content()
         if self.intake.take(mime) or mime.hasUrls():
             return
         if mime.hasImage():
@@ -569,6 +569,12 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent, /) -> None:
         """Add what was dropped."""
         self._drops.drop(event)
+
+
+def _clipboard_content() -> QMimeData:
+    """Give what the clipboard holds; an empty one may hold no object at all, whatever the stubs say."""
+    content: object = QGuiApplication.clipboard().mimeData()
+    return content if isinstance(content, QMimeData) else QMimeData()
 
 
 def _nothing() -> None:

@@ -44,14 +44,16 @@ def make_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-@pytest.fixture
-def no_old_loops() -> None:
-    """For tests that allocate much in another thread: collect the loops of earlier tests in this one.
+@pytest.fixture(autouse=True)
+def garbage_ends_here() -> Iterator[None]:
+    """Collect between the tests, in this thread: a timer or widget must not end in another one.
 
-    A garbage collection in that thread would end their timers there, which Qt does not survive. The program
-    has one loop for its whole life.
+    The program's `GarbageCollector` does the same between two events.
     """
-    gc.collect()
+    gc.disable()
+    yield
+    gc.collect(1)
+    gc.enable()
 
 
 @pytest.fixture
