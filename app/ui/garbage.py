@@ -36,10 +36,9 @@ class GarbageCollector(QObject):
         self._timer.start()
 
     def stop(self) -> None:
-        """Give the work back to Python."""
+        """End, with the program: Python's own collection stays off, because threads may still run."""
         self._timer.stop()
         gc.unfreeze()
-        gc.enable()
 
     @Slot()
     def look(self) -> None:

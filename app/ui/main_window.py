@@ -107,6 +107,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._add_commands()
         self._restore()
+        self._theme.dress(self)
 
     def _build_panes(self) -> None:
         session, tasks, theme = self._session, self._tasks, self._theme

@@ -12,6 +12,7 @@ import pytest
 import qasync
 from PySide6.QtWidgets import QApplication
 
+from app.ui.garbage import GarbageCollector
 from app.ui.notifier import Notifier
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme
@@ -45,22 +46,32 @@ def make_loop() -> asyncio.AbstractEventLoop:
 
 
 @pytest.fixture(autouse=True)
-def garbage_ends_here() -> Iterator[None]:
-    """Collect between the tests, in this thread: a timer or widget must not end in another one.
+def garbage_ends_here(qapp: QApplication) -> Iterator[None]:
+    """Collect between the tests and in this thread, as the program does between two events.
 
-    The program's `GarbageCollector` does the same between two events.
+    Python's own collection stays off from the first test of the window to the last: threads outlive a test
+    by a moment, and a timer or widget that ends in one of them stops the whole run.
     """
     gc.disable()
     yield
-    gc.collect(1)
-    gc.enable()
+    collector = GarbageCollector()
+    collector.look()
+    collector.deleteLater()
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Give the collection back after the last test of the window."""
+    if nextitem is None or not nextitem.path.is_relative_to(HERE):
+        gc.collect()
+        gc.enable()
 
 
 @pytest.fixture
 def theme(qapp: QApplication) -> Iterator[Theme]:
-    """A light theme, applied."""
+    """A light theme, applied, also to what is shown without the program's window."""
     theme = Theme("light")
     theme.apply()
+    qapp.setStyleSheet(theme.stylesheet())
     yield theme
     theme.deleteLater()
 
