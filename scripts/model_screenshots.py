@@ -152,6 +152,7 @@ async def take(out_dir: Path, themes: list[str]) -> None:
         theme, tasks, session = Theme(name), TaskSpawner(Notifier()), stand_in()
         theme.apply()
         controller = ModelsController(session, tasks, theme, None)
+        theme.dress(controller.window)
         camera = ModelPhotographer(controller, session, out_dir, "_dark" if name == "dark" else "")
         await camera.pages()
         await camera.settings()

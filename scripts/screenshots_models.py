@@ -26,6 +26,7 @@ from scripts.drive_window import Driver, StepFailed
 from scripts.faults.hub_stand_in import Fault, HubStandIn
 from scripts.screenshots import SIZE, TOP_DIR, start_display
 
+_MODEL = "SmolLM2-135M-Instruct.Q4_1"
 _PAGES = ("installed", "catalogue", "search", "downloads", "network", "diagnostics")
 
 
@@ -81,10 +82,12 @@ class Photographer(Driver):
         controller = self.window.models.controller
         for page in _PAGES:
             controller.open(page)
+            if page == "installed":
+                controller.show_model(_MODEL)
             controller.window.resize(1080, 720)
             await asyncio.sleep(2.5 if page == "diagnostics" else 1.2)
             self._keep(controller.window, f"models_{page}{mark}")
-        controller.open_settings("SmolLM2-135M-Instruct.Q4_1")
+        controller.open_settings(_MODEL)
         await asyncio.sleep(2.0)
         dialog = QApplication.activeModalWidget() or _dialog_over(controller.window)
         if dialog is None:

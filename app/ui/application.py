@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from app import __version__
 from app.core.paths import DataPaths, resources_dir
 from app.ui.chat import code_colours, markdown_blocks
+from app.ui.garbage import GarbageCollector
 from app.ui.icons import icon_pixmap
 from app.ui.logs import start_log
 from app.ui.main_window import MainWindow, WindowParts
@@ -87,6 +88,7 @@ class Program(QObject):
             application.installEventFilter(self.openings)
         self.signals = SignalWatcher(self.window.close_now, self)
         self.stalls = StallMonitor(self)
+        self.garbage = GarbageCollector(self)
         self.window.show()
         self._time("shown_ms")
 
@@ -95,6 +97,7 @@ class Program(QObject):
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self.notifier.on_loop_error)
         self.stalls.start()
+        self.garbage.start()
         self.tasks.spawn(self.session.run(), "session")
         QTimer.singleShot(0, self._on_first_turn)
         try:
@@ -118,6 +121,7 @@ class Program(QObject):
             logging.getLogger().removeHandler(self._log_handler)
             self._log_handler.close()
         self.window.deleteLater()
+        self.garbage.stop()
 
     @Slot()
     def _on_first_turn(self) -> None:

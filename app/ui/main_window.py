@@ -107,6 +107,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._add_commands()
         self._restore()
+        self._theme.dress(self)
 
     def _build_panes(self) -> None:
         session, tasks, theme = self._session, self._tasks, self._theme
@@ -412,7 +413,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def paste(self) -> None:
         """Add what the clipboard holds to the library."""
-        mime: QMimeData = QGuiApplication.clipboard().mimeData()
+        mime = _clipboard_content()
         if self.intake.take(mime) or mime.hasUrls():
             return
         if mime.hasImage():
@@ -569,6 +570,12 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent, /) -> None:
         """Add what was dropped."""
         self._drops.drop(event)
+
+
+def _clipboard_content() -> QMimeData:
+    """Give what the clipboard holds; an empty one may hold no object at all, whatever the stubs say."""
+    content: object = QGuiApplication.clipboard().mimeData()
+    return content if isinstance(content, QMimeData) else QMimeData()
 
 
 def _nothing() -> None:

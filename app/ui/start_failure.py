@@ -13,6 +13,7 @@ def show_failure(error: AppError) -> None:
     theme = Theme("system", application)
     theme.apply()
     box = QMessageBox()
+    theme.dress(box)
     box.setIcon(QMessageBox.Icon.Warning)
     box.setWindowTitle("h2oGPT")
     box.setText(error.user_message)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QToolButton, QW
 
 from app.protocol.library import FINAL_STATES, LibraryStatus
 from app.protocol.models import ModelChanged, ModelEntry, ModelList
-from app.protocol.network import NetworkStatus, NetworkUsed
+from app.protocol.network import LedgerEntry, NetworkStatus, NetworkUsed
 from app.protocol.system import SettingsChanged, WorkerChanged
 from app.ui.elements.buttons import tool_button
 from app.ui.elements.elided_label import ElidedLabel
@@ -47,7 +47,7 @@ class StatusLine(QFrame):
         self._speed: float | None = None
         self._is_cancellable = self._is_closed = False
         self._has_models = True
-        self._open_for = ""
+        self._open_entries: dict[tuple[float, str, str], str] = {}
         self._work = ElidedLabel()
         set_role(self._work, "faint")
         self._bar = self._new_bar(self.tr("Progress of reading"), 120)
@@ -243,7 +243,9 @@ class StatusLine(QFrame):
     def show_network(self, status: NetworkStatus) -> None:
         """Show whether a connection is open, and whether the switch is on."""
         self._is_closed = status.offline
-        self._open_for = next((entry.why for entry in status.entries if entry.outcome == "open"), "")
+        self._open_entries.clear()
+        for entry in reversed(status.entries):
+            self._note_entry(entry)
         self._show_network()
 
     def show_settings(self, values: Mapping[str, Any]) -> None:
@@ -257,17 +259,25 @@ class StatusLine(QFrame):
 
     @Slot(object)
     def _on_network_used(self, used: NetworkUsed) -> None:
+        self._note_entry(used.entry)
         if not used.n_open:
-            self._open_for = ""
-        elif used.entry.outcome == "open" or not self._open_for:
-            self._open_for = used.entry.why or used.entry.host
+            self._open_entries.clear()
         self._show_network()
 
+    def _note_entry(self, entry: LedgerEntry) -> None:
+        """Remember what is open: one connection may end while another stays."""
+        key = (entry.when, entry.host, entry.why)
+        self._open_entries.pop(key, None)
+        if entry.outcome == "open":
+            words = entry.why or entry.host
+            self._open_entries[key] = words[:1].upper() + words[1:] if entry.why else words
+
     def _show_network(self) -> None:
-        if self._open_for:
+        open_for = next(reversed(self._open_entries.values()), "")
+        if open_for:
             self.network.show_icon("globe", "busy")
             told = self.tr("A connection is open for: {0}\nNothing you ask or add is sent.")
-            self.network.say(self.tr("{0}…").format(self._open_for), told.format(self._open_for))
+            self.network.say(self.tr("{0}…").format(open_for), told.format(open_for))
         elif self._is_closed:
             self.network.show_icon("offline", "ok")
             self.network.say(
@@ -288,7 +298,7 @@ class StatusLine(QFrame):
         self._bar.hide()
         self._has_models = True  # not known any more
         self._show_nothing_loaded()
-        self._open_for = ""
+        self._open_entries.clear()
         self._show_network()
         self._work.set_full_text(self.tr("Connecting…"))
 

@@ -192,7 +192,7 @@ def _views(p: Palette, _points: float) -> str:
     QListView::item:selected, QTreeView::item:selected, QTableView::item:selected {{
         background: {p.accent_soft}; color: {p.text}; }}
     QHeaderView::section {{ background: {p.surface}; color: {p.text_muted}; border: none;
-        border-bottom: 1px solid {p.border}; padding: {SPACE_XS}px {SPACE_S}px; }}
+        border-bottom: 1px solid {p.border}; padding: {SPACE_XS}px 3px; }}
     QScrollArea {{ background: transparent; border: none; }}
     QTabBar::tab {{ background: transparent; color: {p.text_muted}; padding: {SPACE_S}px {SPACE_M}px;
         border: none; border-bottom: 2px solid transparent; }}

@@ -1,8 +1,11 @@
 """The window's theme: follows the system's colour scheme and contrast, or a choice of the user."""
 
+import weakref
+
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
 
 from app.ui.stylesheet import build_stylesheet
 from app.ui.tokens import Palette, palette_for
@@ -11,7 +14,10 @@ SETTINGS = ("system", "light", "dark")
 
 
 class Theme(QObject):
-    """Keeps the palette in force and applies it to the application.
+    """Keeps the palette in force and applies it to the windows it is given.
+
+    The style sheet is put on windows, not on the application: Qt would restyle each widget again for each of
+    its parents, which holds the event loop several times as long.
 
     Created once, in the main thread, after the QApplication.
 
@@ -29,6 +35,7 @@ class Theme(QObject):
         hints.colorSchemeChanged.connect(self._on_hints_changed)
         hints.accessibility().contrastPreferenceChanged.connect(self._on_hints_changed)
         self._palette = self._wanted()
+        self._windows: list[weakref.ref[QWidget]] = []
 
     @property
     def palette(self) -> Palette:
@@ -56,13 +63,28 @@ class Theme(QObject):
         self._refresh()
 
     def apply(self) -> None:
-        """Put palette and style sheet on the application."""
+        """Put the palette on the application, and the style sheet on the windows."""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         if application.style().objectName() != "fusion":
             application.setStyle("fusion")  # the same metrics on every platform
         application.setPalette(qt_palette(self._palette))
-        application.setStyleSheet(build_stylesheet(self._palette, application.font().pointSizeF()))
+        sheet = self.stylesheet()
+        for window in self._living_windows():
+            window.setStyleSheet(sheet)
+
+    def dress(self, window: QWidget) -> None:
+        """Give a window the style sheet, now and whenever it changes; its children wear it too."""
+        self._windows.append(weakref.ref(window))
+        window.setStyleSheet(self.stylesheet())
+
+    def stylesheet(self) -> str:
+        """Give the style sheet for the palette in force and the application's font."""
+        return build_stylesheet(self._palette, QApplication.font().pointSizeF())
+
+    def _living_windows(self) -> list[QWidget]:
+        found = [window for reference in self._windows if (window := reference()) is not None]
+        return [window for window in found if isValid(window)]
 
     @Slot()
     def _on_hints_changed(self) -> None:

@@ -236,7 +236,7 @@ class _Api(_Handler):
             "gated": "manual" if item.gated else False,
             "cardData": item.card,
             "tags": ["gguf", "region:us"],
-            "gguf": {"total": 1000, "architecture": "llama", "context_length": 2048},
+            "gguf": {"total": 134_515_008, "architecture": "llama", "context_length": 2048},
         }
 
     def _repository(self, name: str) -> None:

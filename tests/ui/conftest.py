@@ -12,6 +12,7 @@ import pytest
 import qasync
 from PySide6.QtWidgets import QApplication
 
+from app.ui.garbage import GarbageCollector
 from app.ui.notifier import Notifier
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme
@@ -44,21 +45,33 @@ def make_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-@pytest.fixture
-def no_old_loops() -> None:
-    """For tests that allocate much in another thread: collect the loops of earlier tests in this one.
+@pytest.fixture(autouse=True)
+def garbage_ends_here(qapp: QApplication) -> Iterator[None]:
+    """Collect between the tests and in this thread, as the program does between two events.
 
-    A garbage collection in that thread would end their timers there, which Qt does not survive. The program
-    has one loop for its whole life.
+    Python's own collection stays off from the first test of the window to the last: threads outlive a test
+    by a moment, and a timer or widget that ends in one of them stops the whole run.
     """
-    gc.collect()
+    gc.disable()
+    yield
+    collector = GarbageCollector()
+    collector.look()
+    collector.deleteLater()
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Give the collection back after the last test of the window."""
+    if nextitem is None or not nextitem.path.is_relative_to(HERE):
+        gc.collect()
+        gc.enable()
 
 
 @pytest.fixture
 def theme(qapp: QApplication) -> Iterator[Theme]:
-    """A light theme, applied."""
+    """A light theme, applied, also to what is shown without the program's window."""
     theme = Theme("light")
     theme.apply()
+    qapp.setStyleSheet(theme.stylesheet())
     yield theme
     theme.deleteLater()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from PySide6.QtWidgets import QApplication, QToolButton
+import shiboken6
+from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError, WorkerError
@@ -47,13 +48,19 @@ def test_contrast_ratio_has_the_known_extremes() -> None:
     assert contrast_ratio("#777777", "#777777") == pytest.approx(1)
 
 
-def test_choosing_a_theme_changes_colours_at_once(theme: Theme, qapp: QApplication) -> None:
+def test_choosing_a_theme_changes_colours_at_once(theme: Theme, qtbot: QtBot) -> None:
     seen: list[Palette] = []
+    window, gone = QWidget(), QWidget()
+    qtbot.addWidget(window)
+    for each in (window, gone):
+        theme.dress(each)
+    assert DARK.surface not in window.styleSheet()
+    shiboken6.delete(gone)
     theme.changed.connect(seen.append)
     theme.set_setting("dark")
     assert seen == [DARK]
     assert theme.palette is DARK
-    assert DARK.surface in qapp.styleSheet()
+    assert DARK.surface in window.styleSheet()
     theme.set_setting("dark")
     assert len(seen) == 1
     with pytest.raises(ValueError, match="purple"):

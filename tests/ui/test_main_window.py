@@ -294,7 +294,7 @@ async def test_text_is_added_under_a_name(
     assert dialogs.asked == [("Minutes of May", "Minutes of May\nAll agreed.")]
     assert not host.sent(AddContent)
     dialogs.name = "Minutes"
-    QGuiApplication.clipboard().setMimeData(data)
+    QGuiApplication.clipboard().setText(data.text())
     window.conversation_pane.setFocus()
     window.setFocus()
     QTest.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
@@ -307,7 +307,7 @@ async def test_text_is_added_under_a_name(
 
 
 async def test_nothing_to_paste_is_said(window: MainWindow) -> None:
-    QGuiApplication.clipboard().setMimeData(QMimeData())
+    QGuiApplication.clipboard().clear()
     window.paste()
     await until(lambda: window.toasts.toasts)
     assert "no files and no text" in window.toasts.toasts[0].words.text()
@@ -433,7 +433,6 @@ async def test_f6_walks_through_the_panes_and_back(window: MainWindow) -> None:
     assert window.conversation_pane.isVisible()
 
 
-@pytest.mark.usefixtures("no_old_loops")
 async def test_the_menu_and_shortcuts(window: MainWindow, dialogs: FakeDialogs, theme: Theme) -> None:
     actions = {action.text(): action for action in window.actions()}
     assert actions["New conversation"].shortcut().toString() == "Ctrl+N"

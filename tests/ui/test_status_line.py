@@ -135,6 +135,11 @@ async def test_an_open_connection_is_named_while_it_lasts(line: StatusLine, sess
     search = replace(OPEN, why="Search for “qwen”", outcome="closed")
     session.deliver(NetworkUsed(entry=search, n_open=1))
     assert line.network.words == "Download of Qwen…"
+    head = replace(OPEN, when=OPEN.when + 1, why="head of smol.gguf")
+    session.deliver(NetworkUsed(entry=head, n_open=2))
+    assert line.network.words == "Head of smol.gguf…"
+    session.deliver(NetworkUsed(entry=replace(head, outcome="closed", seconds=0.1), n_open=1))
+    assert line.network.words == "Download of Qwen…"
     session.deliver(NetworkUsed(entry=replace(OPEN, outcome="closed"), n_open=0))
     assert line.network.words == "Offline"
     session.deliver(NetworkUsed(entry=replace(OPEN, why=""), n_open=1))

@@ -39,6 +39,7 @@ from app.protocol.network import GetNetwork
 from app.protocol.system import SettingsChanged
 from app.ui.chat.answer_words import phase_words
 from app.ui.main_window import MainWindow
+from app.ui.theme import Theme
 from tests.ui.conftest import until
 from tests.ui.diagnostics.test_diagnostics import PLAIN
 from tests.ui.fakes import FakeSession
@@ -213,6 +214,28 @@ async def test_menu_and_status_line_open_the_pages(window: MainWindow, host: Fak
     assert pages.current_key == "diagnostics"
     window.close_now()
     await until(lambda: not pages.isVisible())
+
+
+async def test_whatever_opens_wears_the_windows_theme(window: MainWindow, theme: Theme) -> None:
+    window.models.open_installed()
+    window.guide.open()
+    window.about.open()
+    about = window.about.dialog
+    assert about is not None
+    await until(about.isVisible)
+    for setting in ("dark", "light"):
+        theme.set_setting(setting)
+        assert theme.palette.surface in window.styleSheet()
+    opened = [each for each in QApplication.topLevelWidgets() if each.isVisible() and each is not window]
+    assert len(opened) >= 3
+    for each in opened:
+        parents = [each]
+        while (above := parents[-1].parentWidget()) is not None:
+            parents.append(above)
+        assert parents[-1] is window, each
+    about.reject()
+    await until(lambda: window.about.dialog is None)
+    window.guide.put_away()
 
 
 async def test_without_a_model_everything_leads_to_one(window: MainWindow, host: FakeSession) -> None:

@@ -49,8 +49,8 @@ def check_bytes(
         raise NetworkError(
             "download.bad_checksum",
             f"“{record.name}” did not arrive as it is on the hub: its checksum is another.",
-            "What came was deleted. Resume to fetch it again; if it happens again, choose another address of "
-            "the hub in the settings.",
+            "What came was deleted. Try again; if it happens again, choose another address of the hub in the "
+            "settings.",
             {"size_bytes": n_bytes},
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication
 
 from app.protocol.hardware import Adapter, Engine, Gpu, Hardware
-from app.ui.guide.words import cores, disk_free_of, free_of, gigabytes
+from app.ui.guide.words import core_count, disk_free_of, free_of, gigabytes
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def state_words(state: str) -> str:
 def processor_rows(hardware: Hardware) -> list[tuple[str, str]]:
     """Give (what, words) for processor, memory and disk."""
     cpu = hardware.cpu
-    rows = [(_tr("Processor"), cpu.name), (_tr("Cores"), cores(cpu))]
+    rows = [(_tr("Processor"), cpu.name), (_tr("Cores"), core_count(cpu))]
     if cpu.cores_used:
         of_all = _tr("{0} of {1}").format(cpu.cores_used, cpu.logical_cores or cpu.physical_cores)
         rows.append((_tr("Used for answers"), of_all))

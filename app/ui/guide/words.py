@@ -29,13 +29,19 @@ def hardware_rows(hardware: Hardware) -> list[tuple[str, str]]:
 
 
 def cores(cpu: Cpu) -> str:
-    """Give the number of cores, with threads where they differ, and the instruction sets known by name."""
+    """Give the number of cores, and the instruction sets known by name."""
+    words = core_count(cpu)
+    names = [name for feature, name in _FEATURE_NAMES.items() if feature in cpu.features]
+    return f"{words} ({', '.join(names)})" if names else words
+
+
+def core_count(cpu: Cpu) -> str:
+    """Give the number of cores, with threads where they differ."""
     number = cpu.physical_cores or cpu.logical_cores
     words = _tr("1 core") if number == 1 else _tr("{0} cores").format(number)
     if cpu.logical_cores > number:
         words = _tr("{0}, {1} threads").format(words, cpu.logical_cores)
-    names = [name for feature, name in _FEATURE_NAMES.items() if feature in cpu.features]
-    return f"{words} ({', '.join(names)})" if names else words
+    return words
 
 
 def graphics(hardware: Hardware) -> str:

@@ -65,7 +65,9 @@ def parameter_words(n_params: int | None) -> str:
     """Give a number of parameters as models are named: `135M`, `1.5B`, `70B`; empty where not known."""
     if not n_params:
         return ""
-    if n_params < _BILLION:
+    if n_params < _MILLION:
+        return f"{max(1, round(n_params / 1000))}K"
+    if round(n_params / _MILLION) < 1000:
         return f"{round(n_params / _MILLION)}M"
     billions = n_params / _BILLION
     return f"{QLocale().toString(billions, 'f', 1 if billions < 9.95 else 0)}B".replace(".0B", "B")

@@ -34,7 +34,8 @@ def outcome_words(entry: LedgerEntry) -> str:
         "refused": _tr("refused"),
     }.get(entry.outcome, entry.outcome)
     if entry.outcome == "closed" and entry.seconds is not None:
-        seconds = QLocale().toString(float(entry.seconds), "f", 1 if entry.seconds < 10 else 0)
+        shown = max(float(entry.seconds), 0.1)
+        seconds = QLocale().toString(shown, "f", 1 if shown < 9.95 else 0)
         words = _tr("ended after {0} s").format(seconds)
     return f"{words}: {entry.detail}" if entry.detail else words
 

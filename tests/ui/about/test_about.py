@@ -23,8 +23,6 @@ from app.ui.theme import Theme
 from tests.ui.conftest import until
 from tests.ui.fakes import FakeSession
 
-pytestmark = pytest.mark.usefixtures("no_old_loops")
-
 FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
 PARTS = (
     Component("Alpha", "1.2", "MIT"),

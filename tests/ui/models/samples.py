@@ -14,8 +14,9 @@ from app.protocol.models import (
 )
 from app.protocol.network import NetworkStatus
 
-GB, MB = 1024**3, 1024**2
-FREE = int(7.9 * GB)
+GB, MB = 10**9, 10**6  # of files and transfers
+GIB, MIB = 1024**3, 1024**2  # of memory
+FREE = int(7.9 * GIB)
 
 
 def fit(verdict: str, words: str, needed_gb: float = 1.0, speed: float | None = 12.0) -> Fit:
@@ -26,10 +27,10 @@ def fit(verdict: str, words: str, needed_gb: float = 1.0, speed: float | None = 
         n_layers=32,
         context_length=8192,
         kv_type="f16",
-        weight_bytes=int(needed_gb * 0.8 * GB),
-        kv_bytes=int(needed_gb * 0.15 * GB),
-        compute_bytes=int(needed_gb * 0.05 * GB),
-        needed_bytes=int(needed_gb * GB),
+        weight_bytes=int(needed_gb * 0.8 * GIB),
+        kv_bytes=int(needed_gb * 0.15 * GIB),
+        compute_bytes=int(needed_gb * 0.05 * GIB),
+        needed_bytes=int(needed_gb * GIB),
         available_bytes=FREE,
         tokens_per_s=speed,
     )
@@ -63,8 +64,8 @@ SMOL = ModelEntry(
         device="CPU",
         n_threads=2,
         notes=("The context was shortened from 16,384 to 8,192 tokens, because less memory was free.",),
-        predicted_bytes=412 * MB,
-        measured_bytes=398 * MB,
+        predicted_bytes=412 * MIB,
+        measured_bytes=398 * MIB,
         predicted_tokens_per_s=31.0,
         measured_tokens_per_s=29.4,
     ),

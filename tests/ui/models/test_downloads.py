@@ -113,7 +113,7 @@ async def test_progress_changes_one_card_in_place_and_keeps_the_focus(shown: Sho
     for step in range(1, 5):
         shown.host.change(replace(RUNNING, done_bytes=RUNNING.done_bytes + step * 100_000_000))
     assert shown.downloads.cards == before and running.pause_button.hasFocus()
-    assert running.bar.value() > 4200 and "2.2 GB of 4.4 GB" in running.figures.text()
+    assert running.bar.value() > 4200 and "2.3 GB of 4.4 GB" in running.figures.text()
 
 
 async def test_wishes_reach_the_host(shown: Shown, session: FakeSession) -> None:

@@ -356,7 +356,7 @@ def test_advice_about_a_gpu_names_its_layers(theme: Theme, qtbot: QtBot) -> None
     qtbot.addWidget(line)
     line.show_fit(
         replace(
-            samples.GOOD, n_gpu_layers=20, gpu_needed_bytes=samples.GB, gpu_available_bytes=2 * samples.GB
+            samples.GOOD, n_gpu_layers=20, gpu_needed_bytes=samples.GIB, gpu_available_bytes=2 * samples.GIB
         )
     )
     assert "20 of 32 layers on the GPU, which needs 1.0 GB of 2.0 GB free there" in words(line)

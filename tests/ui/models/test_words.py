@@ -13,6 +13,7 @@ from app.ui.models.words import (
     fit_mark,
     fits,
     kind_words,
+    memory_words,
     parameter_words,
     quantization_words,
     size_words,
@@ -31,6 +32,9 @@ from tests.ui.models.samples import GB, MB
     [
         (None, ""),
         (0, ""),
+        (268_000, "268K"),
+        (90, "1K"),
+        (999_885_952, "1B"),
         (134_515_008, "135M"),
         (1_711_376_384, "1.7B"),
         (7_000_000_000, "7B"),
@@ -46,6 +50,12 @@ def test_parameters_are_named_as_models_are(n_params: int | None, words: str) ->
 )
 def test_sizes(size: int | None, words: str) -> None:
     assert size_words(size) == words
+
+
+def test_memory_is_counted_as_systems_count_it() -> None:
+    assert memory_words(398 * samples.MIB) == "398.0 MB"
+    assert memory_words(8 * samples.GIB) == "8.0 GB"
+    assert memory_words(512) == "512 bytes"
 
 
 def test_speeds_and_counts() -> None:
@@ -151,5 +161,5 @@ def test_the_next_try_is_counted_down() -> None:
 def test_how_much_has_come() -> None:
     assert amount_words(samples.RUNNING) == "1.9 GB of 4.4 GB"
     assert amount_words(replace(samples.RUNNING, total_bytes=None)) == "1.9 GB"
-    assert amount_words(samples.DONE) == "1003.5 MB"
-    assert amount_words(replace(samples.DONE, total_bytes=None)) == "1003.5 MB"
+    assert amount_words(samples.DONE) == "980.0 MB"
+    assert amount_words(replace(samples.DONE, total_bytes=None)) == "980.0 MB"

@@ -36,7 +36,7 @@ async def test_search(place: Place, server: HubStandIn) -> None:
     assert isinstance(found, CatalogueList)
     (model,) = found.models
     assert (model.id, model.title, model.licence) == ("Some/Model-GGUF", "Model-GGUF", "apache-2.0")
-    assert model.needs_token and model.n_downloads == 1234 and model.n_params == 1000
+    assert model.needs_token and model.n_downloads == 1234 and model.n_params == 134_515_008
     assert model.context_length == 2048 and model.family == "llama" and model.files == ()
     assert "search=model&filter=gguf" in server.requests[0].path and "limit=100" in server.requests[0].path
     with pytest.raises(AppError, match=r"hub\.empty_search"):
