@@ -71,7 +71,7 @@ class Hub:
             AppError: those of `listing`, `download.bad_name`.
         """
         checked_file_name(file)
-        why = f"head of {printable(file)} from {repository}, to tell whether it fits"
+        why = f"first part of {printable(file)} from {repository}, to tell whether it fits"
         url = self.file_url(repository, revision, file)
         headers = {"Range": f"bytes=0-{MAX_HEAD_BYTES - 1}"}
         data = bytearray()
