@@ -13,7 +13,7 @@ FLOORS: dict[str, float] = {
     "app/core": 100.0,
     "app/client": 95.0,
     "app/host": 95.0,
-    "app/ui": 85.0,
+    "app/ui": 97.0,
 }
 
 

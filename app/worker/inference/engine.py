@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core.errors import ModelError
-from app.core.fit import Placement, Room, Wish, shape_of
+from app.core.fit import Placement, Room, Wish, shape_of, uses_flash
 from app.core.gguf import GgufHead, read_head
 from app.protocol.engine import EngineInfo, LoadModel
 from app.protocol.hardware import Gpu
@@ -241,7 +241,7 @@ class _Loading:
                 self._n_threads,
                 self._around.abort,
                 kv_type=placement.kv_type,
-                flash_attention=self._options.flash_attention,
+                flash_attention=self._flash(placement),
             )
             opened = _Opened(model, context, Vocabulary(model), placement)
         except BaseException:
@@ -254,6 +254,13 @@ class _Loading:
             opened.close()
             raise
         return opened
+
+    def _flash(self, placement: Placement) -> str:
+        """Say whether the engine uses flash attention, where that is left to us."""
+        asked = self._options.flash_attention
+        if asked == "auto" and not uses_flash(_wish(self._options), placement.kv_type, placement.gpu_layers):
+            return "off"
+        return asked
 
     def _go_on(self, done: float) -> bool:
         self.report(_READING_SHARE + done * (1 - _READING_SHARE))
@@ -325,6 +332,7 @@ def _wish(options: LoadModel) -> Wish:
         gpu_layers=options.gpu_layers,
         batch_tokens=options.batch_tokens,
         flash_attention=options.flash_attention != "off",
+        flash_always=options.flash_attention == "on",
     )
 
 

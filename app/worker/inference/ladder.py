@@ -6,7 +6,7 @@ GPU → fewer layers on it → the processor → a KV cache of half the size →
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from app.core.fit import KV_TYPES, Placement, Room, Wish, fits, kv_types_for, memory_need, place
+from app.core.fit import KV_TYPES, Placement, Room, Wish, fits, kv_types_for, memory_need, place, uses_flash
 from app.core.model_shape import ModelShape
 
 SHORTEST_CONTEXT = 512
@@ -90,7 +90,7 @@ class Ladder:
             kv_type=kv_type or old.kv_type,
             gpu_layers=old.gpu_layers if gpu_layers is None else gpu_layers,
         )
-        flash = self._wish.flash_attention
+        flash = uses_flash(self._wish, new.kv_type, new.gpu_layers)
         need = memory_need(self._shape, new.n_ctx, new.kv_type, new.n_batch, new.gpu_layers, flash=flash)
         return replace(new, need=need, fits=fits(need, self._room))
 
