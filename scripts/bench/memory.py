@@ -61,16 +61,17 @@ class Row:
     ratio: float
 
 
+# Without flash attention (f16 on the processor) the buffers fill with the context: so does the prompt.
 CASES = (
     Case("starter", 8192, "f16", 7900),
     Case("starter", 2048, "q8_0", 1900),
     Case("starter", 8192, "q4_0", 2048),
-    Case("350m Q8_0", 8192, "f16"),
+    Case("350m Q8_0", 4096, "f16", 3900),
     Case("350m Q4_0, tied", 4096, "q8_0"),
-    Case("1b Q4_K", 4096, "f16"),
+    Case("1b Q4_K", 4096, "f16", 3900),
     Case("1b Q4_K", 16_384, "q8_0"),
-    Case("1b F16", 2048, "f16", 256),
-    Case("3b Q4_0", 8192, "f16", 128),
+    Case("1b F16", 2048, "f16", 1900),
+    Case("3b Q4_0", 2048, "f16", 1900),
 )
 
 

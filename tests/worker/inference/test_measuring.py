@@ -99,7 +99,7 @@ def test_prediction_is_within_15_percent(starter_path: Path, n_ctx: int, kv_type
         info: EngineInfo = worker.call(
             LoadModel(path=str(starter_path), context_length=n_ctx, kv_type=kv_type)
         )
-        speed = worker.call(MeasureSpeed(n_prompt=512, n_generate=2))
+        speed = worker.call(MeasureSpeed(n_prompt=n_ctx - 100, n_generate=2))
     assert info.kv_type == kv_type
     for measured in (info.measured_bytes, speed.measured_bytes):
         assert 0.85 < info.predicted_bytes / measured < 1.15
