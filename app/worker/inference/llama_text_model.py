@@ -86,7 +86,8 @@ class LlamaTextModel:
             n_generated=n_generated,
             prompt_tokens_per_s=n_prompt / (middle - started),
             tokens_per_s=n_generated / (ended - middle),
-            measured_bytes=loaded.meter.peak_bytes(),
+            # Buffers for a full context are reserved at loading, and touched as it fills.
+            measured_bytes=max(loaded.info.measured_bytes, loaded.meter.peak_bytes()),
         )
 
     def _token(self, n: int) -> int:
