@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class JsonFile:
     def read(self) -> dict[str, Any]:
         """Give the object; an empty one where there is no file, or none that makes sense."""
         try:
-            return self._parsed()
+            return read_object(self._path, MAX_FILE_BYTES)
         except FileNotFoundError:
             return {}
         except OSError:
@@ -38,23 +39,9 @@ class JsonFile:
             self._keep_aside()
             return {}
 
-    def _parsed(self) -> dict[str, Any]:
-        if self._path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError("the file is too large")
-        try:
-            value = json.loads(self._path.read_bytes())
-        except RecursionError as error:
-            raise ValueError("the file is nested too deeply") from error
-        if not isinstance(value, dict):
-            raise ValueError("the file does not hold an object")
-        return value
-
     def _keep_aside(self) -> None:
-        number = 1
-        while (aside := self._path.with_name(f"{self._path.name}.bad-{number}")).exists():
-            number += 1
         try:
-            self._path.replace(aside)
+            keep_aside(self._path)
         except OSError:
             return  # the next write tells that the folder cannot be written
 
@@ -64,22 +51,57 @@ class JsonFile:
         Raises:
             StorageError: `storage.not_saved`.
         """
-        temporary = self._path.with_name(f"{self._path.name}.tmp")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(value, file, indent=2, ensure_ascii=False)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
-            _sync_folder(self._path.parent)
+            write_object(self._path, value)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise StorageError(
                 "storage.not_saved",
                 f"{self._title} could not be saved ({error.strerror}).",
                 "Check that the disk is not full and that the data folder can be written.",
             ) from error
+
+
+def read_object(path: Path, max_bytes: int) -> dict[str, Any]:
+    """Read a file's object.
+
+    Raises:
+        OSError: it cannot be read, or is not there.
+        ValueError: it makes no sense.
+    """
+    if path.stat().st_size > max_bytes:
+        raise ValueError("the file is too large")
+    try:
+        value = json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError("the file is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError("the file does not hold an object")
+    return value
+
+
+def write_object(path: Path, value: Mapping[str, Any]) -> None:
+    """Store an object so that a crash leaves the old file or the new one; raises OSError."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(value, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def keep_aside(path: Path) -> Path:
+    """Rename a bad file to the first free `NAME.bad-N`, and give that; raises OSError."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
+        number += 1
+    path.replace(aside)
+    return aside
 
 
 def _sync_folder(folder: Path) -> None:

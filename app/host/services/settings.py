@@ -1,7 +1,5 @@
 """The settings in `settings.json`: read once, written whole, never lost to a bad file."""
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from pydantic import ValidationError
 
 from app.core.errors import StorageError
 from app.core.settings import SCHEMA_VERSION, Settings, updated
+from app.host.services.json_file import keep_aside, read_object, write_object
 from app.host.services.ports import Events, Handler, RequestContext
 from app.protocol.body import Body
 from app.protocol.system import Check, GetSettings, Notice, SettingsBody, SettingsChanged, UpdateSettings
@@ -90,7 +89,7 @@ class SettingsService:
 
     def _load(self) -> Settings:
         try:
-            values = self._read()
+            values = read_object(self._path, MAX_FILE_BYTES)
         except FileNotFoundError:
             return Settings()
         except OSError as error:
@@ -112,25 +111,11 @@ class SettingsService:
         except ValidationError:
             return self._start_anew(values)
 
-    def _read(self) -> dict[str, Any]:
-        if self._path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError("the file is too large")
-        try:
-            values = json.loads(self._path.read_bytes())
-        except RecursionError as error:
-            raise ValueError("the file is nested too deeply") from error
-        if not isinstance(values, dict):
-            raise ValueError("the file does not hold an object")
-        return values
-
     def _start_anew(self, values: dict[str, Any]) -> Settings:
         """Keep a bad file aside, and what is good in it."""
         settings = _salvaged(values)
-        number = 1
-        while (aside := self._path.with_name(f"{self._path.name}.bad-{number}")).exists():
-            number += 1
         try:
-            self._path.replace(aside)
+            aside = keep_aside(self._path)
             self._write(settings.model_dump())
         except OSError as error:
             self._tell(
@@ -164,31 +149,14 @@ class SettingsService:
         Raises:
             StorageError: it cannot be written (`settings.not_saved`).
         """
-        temporary = self._path.with_name(f"{self._path.name}.tmp")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(values, file, indent=2, ensure_ascii=False)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
-            _sync_folder(self._path.parent)
+            write_object(self._path, values)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise StorageError(
                 "settings.not_saved",
                 f"The settings could not be saved ({error.strerror}).",
                 "Check that the disk is not full and that the data folder can be written.",
             ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _salvaged(values: dict[str, Any]) -> Settings:
