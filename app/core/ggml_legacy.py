@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.core.errors import ModelError
+from app.core.model_opening import opened
 
 # The magics as their bytes stand in the file: little-endian numbers that spell the name backwards.
 GGML, GGMF, GGJT, GGLA, GGCC = b"lmgg", b"fmgg", b"tjgg", b"algg", b"ccgg"
@@ -164,24 +165,8 @@ def read_legacy_head(path: Path) -> LegacyHead:
         ModelError: `model.not_found`, `model.unreadable`, `model.not_gguf`, `model.unsupported`,
             `model.truncated` or `model.damaged`.
     """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  # a FIFO would block open()
-            raise _no_model(path)
-        with path.open("rb", buffering=1024 * 1024) as file:
-            return _read(file, path, os.fstat(file.fileno()).st_size)
-    except FileNotFoundError as error:
-        raise ModelError(
-            "model.not_found",
-            f"The model file “{path.name}” is not there any more.",
-            "Put it back, or choose another model.",
-        ) from error
-    except OSError as error:
-        raise ModelError(
-            "model.unreadable",
-            f"The model file “{path.name}” cannot be read: {error.strerror or type(error).__name__}.",
-            "Check that you may read the file and that its drive is connected.",
-            {"errno": error.errno},
-        ) from error
+    with opened(path, _no_model(path)) as (file, file_bytes):
+        return _read(file, path, file_bytes)
 
 
 def _read(file: BinaryIO, path: Path, file_bytes: int) -> LegacyHead:

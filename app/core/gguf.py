@@ -9,7 +9,6 @@ Source: the GGUF specification in the ggml repository, `docs/gguf.md`; block and
 """
 
 import os
-import stat
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO
 
 from app.core.errors import ModelError
 from app.core.gguf_claims import impossible
+from app.core.model_opening import opened
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -202,24 +202,9 @@ def read_head(path: Path) -> GgufHead:
             `model.truncated`
             or `model.damaged`.
     """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  # a FIFO would block open()
-            raise ModelError("model.not_gguf", f"“{path.name}” is not a model file.", _CHOOSE_GGUF)
-        with path.open("rb", buffering=1024 * 1024) as file:
-            return _Reader(file, path, os.fstat(file.fileno()).st_size).read()
-    except FileNotFoundError as error:
-        raise ModelError(
-            "model.not_found",
-            f"The model file “{path.name}” is not there any more.",
-            "Put it back, or choose another model.",
-        ) from error
-    except OSError as error:
-        raise ModelError(
-            "model.unreadable",
-            f"The model file “{path.name}” cannot be read: {error.strerror or type(error).__name__}.",
-            "Check that you may read the file and that its drive is connected.",
-            {"errno": error.errno},
-        ) from error
+    no_file = ModelError("model.not_gguf", f"“{path.name}” is not a model file.", _CHOOSE_GGUF)
+    with opened(path, no_file) as (file, file_bytes):
+        return _Reader(file, path, file_bytes).read()
 
 
 def read_head_from(file: BinaryIO, name: str, file_bytes: int) -> GgufHead:
