@@ -2,7 +2,7 @@
 """Fetch, check or repair the models in ``resources/models``.
 
 Examples:
-    ``python3 scripts/fetch_models.py`` fetches what is missing; ``--voice`` adds the voice models;
+    ``python3 scripts/fetch_models.py`` fetches what is missing;
     ``--check`` compares every byte with the pinned hashes; ``--repair`` replaces what is damaged.
 """
 
@@ -17,14 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.setup import model_files
 from scripts.setup.layout import current_layout
-from scripts.setup.model_pins import STARTER_MODELS, VOICE_MODELS, ModelPackage
+from scripts.setup.model_pins import STARTER_MODELS, ModelPackage
 from scripts.setup.progress import Progress, SetupError, explain
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Fetch, check or repair the models in resources/models.")
-    parser.add_argument("--voice", action="store_true", help="also the speech models (134 MiB)")
     parser.add_argument("--check", action="store_true", help="only compare every byte with the pinned hashes")
     parser.add_argument("--repair", action="store_true", help="fetch damaged files anew")
     parser.add_argument("--models-dir", type=Path, default=None, help="another folder than resources/models")
@@ -44,7 +43,7 @@ def check(packages: Sequence[ModelPackage], models_dir: Path) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
-    packages = (*STARTER_MODELS, *(VOICE_MODELS if options.voice else ()))
+    packages = STARTER_MODELS
     layout = current_layout()
     models_dir = options.models_dir or layout.models_dir
     if options.check:

@@ -50,6 +50,11 @@ class DataPaths:
         return self.root / "images"
 
     @property
+    def recordings_dir(self) -> Path:
+        """What the microphone heard, where the user wants it kept."""
+        return self.root / "recordings"
+
+    @property
     def models_dir(self) -> Path:
         """Downloaded models."""
         return self.root / "models"

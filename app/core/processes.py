@@ -9,7 +9,19 @@ from pathlib import Path
 from app.core.frozen import is_frozen
 
 _PR_SET_PDEATHSIG = 1  # Source: linux/prctl.h
-KINDS = ("host", "library", "index", "inference", "render", "parser", "template", "grammar", "probe")
+KINDS = (
+    "host",
+    "library",
+    "index",
+    "inference",
+    "render",
+    "parser",
+    "template",
+    "grammar",
+    "probe",
+    "decoder",
+    "voice",
+)
 
 
 def worker_command(kind: str, arguments: Sequence[str] = ()) -> list[str]:

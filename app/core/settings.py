@@ -76,6 +76,36 @@ class Settings(BaseModel):
         default=0, ge=0, le=10_000_000, description="Download speed limit in kilobytes a second; 0: none"
     )
     simultaneous_downloads: int = Field(default=1, ge=1, le=4, description="Downloads at the same time")
+    speech_model: str = Field(
+        default="", max_length=300, description="Model that understands speech; empty: chosen automatically"
+    )
+    speech_language: str = Field(
+        default="",
+        pattern="^([a-z]{2,3})?$",
+        description="Language spoken (two letters); empty: found out by itself",
+    )
+    speech_translate: bool = Field(default=False, description="Speech is written down in English")
+    microphone: str = Field(default="", max_length=300, description="Microphone; empty: the system's")
+    speaker: str = Field(default="", max_length=300, description="Loudspeaker; empty: the system's")
+    speech_send_at_once: bool = Field(
+        default=False, description="What was said is sent at once, without a look at it"
+    )
+    speech_silence_s: float = Field(
+        default=0.8, ge=0.3, le=5.0, description="Seconds of quiet that end speech in hands-free mode"
+    )
+    speech_barge_in: bool = Field(default=True, description="In hands-free mode, speaking stops the reading")
+    keep_recordings: bool = Field(
+        default=False, description="What the microphone hears is kept in the data folder"
+    )
+    voice: str = Field(
+        default="", max_length=300, description="Voice that reads aloud; empty: chosen automatically"
+    )
+    voice_speed: float = Field(default=1.0, ge=0.5, le=2.0, description="Speed of reading aloud")
+    voice_volume: float = Field(default=1.0, ge=0.0, le=1.0, description="Volume of reading aloud")
+    read_answers: bool = Field(default=False, description="Answers are read aloud as they are written")
+    push_to_talk_key: str = Field(
+        default="Ctrl+Space", max_length=60, description="Key that talks while it is held; empty: none"
+    )
     guide_seen: bool = Field(
         default=False, description="The guide of the first start was finished or skipped"
     )

@@ -9,6 +9,8 @@ NAMES = {
     "inference": "The process that writes answers",
     "library": "The process that reads your documents",
     "render": "The process that draws pages",
+    "decoder": "The process that reads audio and video",
+    "voice": "The process that listens and speaks",
     "probe": "The process that looks for graphics processors",
 }
 _SMALLER = "Close other programs or choose a smaller model, then try again."
@@ -16,6 +18,8 @@ _HINTS = {
     "inference": "Try again; if it happens again, choose another model.",
     "library": "What was stored is safe; reading goes on by itself.",
     "render": "Try again; the text of the document can be read in any case.",
+    "decoder": "The file may be damaged: open it in its own program and save it anew.",
+    "voice": "Try again; if it happens again, choose a smaller speech model.",
 }
 _CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS"})
 # Source: ntstatus.h; Windows gives these as exit codes.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 END_LIMIT_S = 5.0
+WORKERS = ("library", "inference", "render", "decoder", "voice")
 _JOBS = frozenset({Ask, AddPaths, AddContent})
 _IDLE_POLL_S = 0.25
 _BUSY_POLL_S = 1.0
@@ -71,7 +72,7 @@ class Host:
         self._ending = asyncio.Event()
         self._linger_s = options.linger_s
         self._broadcast = Broadcast()
-        self.workers = {kind: self._worker(kind) for kind in ("library", "inference", "render")}
+        self.workers = {kind: self._worker(kind) for kind in WORKERS}
         self.library = LibraryService(self.workers["library"], self._broadcast)
         self.services: Services | None = None
         system = SystemService(

@@ -27,6 +27,7 @@ _GIVE_UP_HINTS = {
     "inference": "Choose a smaller model or a shorter context in the settings, then ask again.",
     "library": "Close the program and start it again. If it goes on, run “h2ogpt doctor”.",
     "render": "Close the program and start it again; the text of documents can be read meanwhile.",
+    "voice": "Close the program and start it again; everything else works without it.",
 }
 
 
@@ -34,7 +35,7 @@ class Worker:
     """One kind of worker, as services use it: requests start it and outlive its restarts.
 
     Attributes:
-        kind: `inference`, `library` or `render`.
+        kind: `inference`, `library`, `render`, `decoder` or `voice`.
         generation: counts its starts; state that lived in an earlier process is gone.
     """
 

@@ -16,6 +16,8 @@ MODULES = {
     "template": "app.worker.inference.template_process",
     "grammar": "app.worker.inference.grammar_process",
     "probe": "app.worker.probe.main",
+    "decoder": "app.worker.decoder.main",
+    "voice": "app.worker.voice.main",
 }
 
 

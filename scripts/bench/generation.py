@@ -3,22 +3,25 @@
 
 It starts a host of its own on an empty data folder and asks through the client, as the window does:
 
-    .venv/bin/python scripts/bench/generation.py [--model FILE] [--runs 5] [--json]
+    .venv/bin/python scripts/bench/generation.py [--model FILE] [--rounds 8] [--runs 8] [--json]
 
-Speed: raw loop and program take turns behind prompts of the same length; tokens a second of the program are
-taken at the client, from the first text that arrives to the last. Follow-up: a question over about 2,000
+Speed: the program and two processes of the raw loop take short turns behind prompts of the same length; tokens a
+second of the program are taken at the client, from the first text that arrives to the last. The speed of a
+shared machine drifts within seconds, and one process can be some per cent faster than its twin for as long as it
+lives: so there are many turns, several rounds of new processes, and the raw loop's ratio to itself beside. Follow-up: a question over about 2,000
 tokens of text, then two more in the same conversation.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,17 +44,18 @@ FACT = (
 
 @dataclass(frozen=True)
 class Pair:
-    """One turn of each.
+    """One turn of the program between two of the raw loop, in processes of their own.
 
     Attributes:
+        raw_tokens_per_s: mean of the two.
         ratio: program over raw loop.
-        worker_tokens_per_s: as the inference worker measured it.
+        control: the second raw loop over the first: what a figure of this bench means on this machine.
     """
 
     raw_tokens_per_s: float
     tokens_per_s: float
-    worker_tokens_per_s: float
     ratio: float
+    control: float
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Report:
     model: str
     pairs: tuple[Pair, ...]
     ratio_median: float
+    control_median: float
     raw_median: float
     program_median: float
     turns: tuple[Turn, ...]
@@ -87,7 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", type=Path, help="GGUF file beside others; default: the starter model")
-    parser.add_argument("--runs", type=int, default=5, help="pairs of raw loop and program (default 5)")
+    parser.add_argument("--rounds", type=int, default=8, help="rounds of new processes (default 8)")
+    parser.add_argument("--runs", type=int, default=8, help="turns of each in a round (default 8)")
     parser.add_argument("--tokens", type=int, default=128, help="tokens of an answer (default 128)")
     parser.add_argument("--text-tokens", type=int, default=2000, help="tokens to read first (default 2000)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -97,7 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("There is no model: run scripts/fetch_models.py.", file=sys.stderr)
         return 1
     try:
-        report = asyncio.run(measure(model, options.runs, options.tokens, options.text_tokens))
+        report = asyncio.run(
+            measure(model, options.rounds, options.runs, options.tokens, options.text_tokens)
+        )
     except AppError as error:
         print(f"{error.user_message} {error.hint}", file=sys.stderr)
         return 1
@@ -105,31 +113,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def measure(model: Path, n_runs: int, n_tokens: int, n_text_tokens: int) -> Report:
-    """Start a host, measure, end it."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        paths = data_paths(folder)
-        _offer(model, paths)
-        client = await HostClient.connect(paths, kind="cli")
-        try:
-            await client.call(ChooseModel(name=model.stem))
-            pairs = await _pairs(client, model, n_runs, n_tokens)
-            turns = await _conversation(client, model, n_text_tokens)
-            await client.call(Shutdown(force=True))
-            await client.wait_closed()
-        finally:
-            await client.close()
+async def measure(model: Path, n_rounds: int, n_runs: int, n_tokens: int, n_text_tokens: int) -> Report:
+    """Start a host for each round, measure, end it."""
+    pairs, turns = list[Pair](), list[Turn]()
+    for _ in range(n_rounds):
+        async with _host(model) as client:
+            pairs += await _pairs(client, model, n_runs, n_tokens)
+            turns = turns or await _conversation(client, model, n_text_tokens)
     slowest = max(turns[1:], key=lambda turn: turn.first_token_s)
     return Report(
         model=model.stem,
         pairs=tuple(pairs),
         ratio_median=statistics.median(pair.ratio for pair in pairs),
+        control_median=statistics.median(pair.control for pair in pairs),
         raw_median=statistics.median(pair.raw_tokens_per_s for pair in pairs),
         program_median=statistics.median(pair.tokens_per_s for pair in pairs),
         turns=tuple(turns),
         first_token_ratio=slowest.first_token_s / turns[0].first_token_s,
         first_text_ratio=max(turn.first_text_s for turn in turns[1:]) / turns[0].first_text_s,
     )
+
+
+@contextlib.asynccontextmanager
+async def _host(model: Path) -> AsyncIterator[HostClient]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        paths = data_paths(folder)
+        _offer(model, paths)
+        client = await HostClient.connect(paths, kind="cli")
+        try:
+            await client.call(ChooseModel(name=model.stem))
+            yield client
+            await client.call(Shutdown(force=True))
+            await client.wait_closed()
+        finally:
+            await client.close()
 
 
 def _offer(model: Path, paths: DataPaths) -> None:
@@ -141,29 +158,42 @@ def _offer(model: Path, paths: DataPaths) -> None:
 
 async def _pairs(client: HostClient, model: Path, n_runs: int, n_tokens: int) -> list[Pair]:
     warm = await _asked(client, model, LONG_TASK, n_tokens)
-    pairs = []
-    for run in range(n_runs):
-        if run % 2:
-            raw = await _raw(model, warm.stats)
-        answer = await _asked(client, model, LONG_TASK, n_tokens)
-        if not run % 2:
-            raw = await _raw(model, warm.stats)
-        pairs.append(
-            Pair(raw, answer.tokens_per_s, answer.stats.tokens_per_s or 0.0, answer.tokens_per_s / raw)
-        )
+    async with _raw_loop(model, warm.stats) as raw, _raw_loop(model, warm.stats) as raw_again:
+        pairs = []
+        for _ in range(n_runs):
+            raw_speed = await raw()
+            answer = await _asked(client, model, LONG_TASK, n_tokens)
+            control = await raw_again()
+            between = (raw_speed + control) / 2  # the program's turn lies in the midst of both
+            pairs.append(
+                Pair(between, answer.tokens_per_s, answer.tokens_per_s / between, control / raw_speed)
+            )
     return pairs
 
 
-async def _raw(model: Path, stats: AnswerStats) -> float:
-    """Run llama.cpp's own loop in a process of its own, behind a prompt of equal length."""
+@contextlib.asynccontextmanager
+async def _raw_loop(model: Path, stats: AnswerStats) -> AsyncIterator[Callable[[], Awaitable[float]]]:
+    """Start llama.cpp's own loop in a process of its own, behind a prompt of equal length; give a run of it."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, RAW_LOOP, "--json", "--model", model),
+        *(sys.executable, RAW_LOOP, "--json", "--again", "--model", model),
         *("--tokens", str(stats.completion_tokens), "--prompt-tokens", str(stats.prompt_tokens)),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    output, _ = await process.communicate()
-    return float(json.loads(output)["tokens_per_s"])
+    questions, answers = process.stdin, process.stdout
+    assert questions is not None and answers is not None
+
+    async def run() -> float:
+        questions.write(b"\n")
+        return float(json.loads(await answers.readline())["tokens_per_s"])
+
+    try:
+        await answers.readline()  # the first one warms up
+        yield run
+    finally:
+        questions.close()
+        await process.wait()
 
 
 async def _conversation(client: HostClient, model: Path, n_text_tokens: int) -> list[Turn]:
@@ -230,9 +260,8 @@ def described(report: Report) -> str:
     lines = [
         f"{report.model}",
         f"speed: program {report.program_median:.1f}, raw loop {report.raw_median:.1f} tokens/s; "
-        f"ratio {report.ratio_median:.3f} (median of {len(report.pairs)}: "
-        + ", ".join(f"{pair.ratio:.3f}" for pair in report.pairs)
-        + ")",
+        f"ratio {report.ratio_median:.3f}, raw loop over itself {report.control_median:.3f} "
+        f"(medians of {len(report.pairs)} turns)",
     ]
     for name, turn in zip(("cold", "follow-up", "second follow-up"), report.turns, strict=True):
         lines.append(

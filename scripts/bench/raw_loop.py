@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--context", type=int, default=0, help="context length; 0: as the program chooses")
     parser.add_argument("--threads", type=int, default=0, help="threads; 0: as the program chooses")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--again", action="store_true", help="once more for each line of the standard input")
     options = parser.parse_args(argv)
     if options.tokens < 2 or options.prompt_tokens < 1:
         parser.error("at least two tokens after at least one are needed")
@@ -71,11 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{error.user_message} {error.hint}", file=sys.stderr)
         return 1
     try:
-        figures = measure(loaded, options.prompt_tokens, options.tokens)
+        while True:
+            figures = measure(loaded, options.prompt_tokens, options.tokens)
+            print(json.dumps(asdict(figures)) if options.json else described(figures), flush=True)
+            if not options.again or not sys.stdin.readline():
+                return 0
     finally:
         loaded.close()
-    print(json.dumps(asdict(figures)) if options.json else described(figures))
-    return 0
 
 
 def measure(loaded: LoadedModel, n_prompt: int, n_tokens: int) -> Figures:
@@ -84,6 +87,7 @@ def measure(loaded: LoadedModel, n_prompt: int, n_tokens: int) -> Figures:
     sampler.add_greedy()
     words = loaded.vocabulary.tokenize_prompt("The quick brown fox jumps over the lazy dog. " * n_prompt)
     prompt = words[:n_prompt]
+    context.clear()
     started = time.perf_counter()
     for at in range(0, n_prompt, loaded.n_batch):
         _checked(context.decode(prompt[at : at + loaded.n_batch]))

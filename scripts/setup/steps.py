@@ -62,7 +62,8 @@ def _install_test_packages(layout: Layout, progress: Progress) -> bool:
 
 def _install_window_libraries(layout: Layout, progress: Progress) -> bool:
     return not system_libraries.ensure(
-        (*system_libraries.WINDOW_NEEDS, *system_libraries.ENGINE_NEEDS), progress
+        (*system_libraries.WINDOW_NEEDS, *system_libraries.ENGINE_NEEDS, *system_libraries.VOICE_NEEDS),
+        progress,
     )
 
 

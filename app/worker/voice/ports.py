@@ -1,0 +1,67 @@
+"""What the parts of the voice worker are to each other, as protocols so that tests can stand in."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import AppError
+
+Samples = NDArray[np.int16]
+"""(n,) samples of one channel, 16,000 a second where nothing else is said."""
+
+
+class OpenMicrophone(Protocol):
+    """A microphone that is open; its sign in the system shows."""
+
+    def close(self) -> None:
+        """Close it; afterwards no callback comes any more. Any thread, also twice."""
+
+
+class Microphones(Protocol):
+    """Opens microphones."""
+
+    def open(
+        self, device: str, on_samples: Callable[[Samples], None], on_lost: Callable[[AppError], None]
+    ) -> OpenMicrophone:
+        """Open a microphone.
+
+        Args:
+            device: id; empty for the system's.
+            on_samples: gets what it hears, resampled to 16,000 a second, in blocks of 10 to 100 ms; in a thread
+                that is not the sound system's own, so that it may take its time.
+            on_lost: called once when the device goes away or fails; then no more samples come.
+
+        Raises:
+            AppError: `microphone.none`, `microphone.not_found`, `microphone.denied`, `microphone.busy`,
+                `microphone.failed`.
+        """
+
+
+class Loudspeaker(Protocol):
+    """What is heard."""
+
+    @property
+    def is_sounding(self) -> bool:
+        """Whether something is heard at this moment (not paused, not silent between sentences)."""
+
+    def recent(self, seconds: float) -> NDArray[np.float32]:
+        """Give what was sent to the loudspeaker last, -1 to 1, at 16,000 a second; zeros where it was quiet."""
+
+    def interrupt(self) -> bool:
+        """Be silent at once because somebody speaks; give whether anything was heard. Any thread."""
+
+
+class Voice(Protocol):
+    """A loaded voice that speaks."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of what it speaks."""
+
+    def speak(self, text: str, speed: float, is_wanted: Callable[[], bool]) -> Samples:
+        """Speak a text; stops early, with what there is, once it is not wanted. Raises AppError."""
+
+
+Progress = Callable[..., Any]
