@@ -58,9 +58,10 @@ class TranscriptionOpened(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class OpenTranscription(Request[TranscriptionOpened]):
-    """Load the model, if need be, and begin; errors: `speech.model_missing`, `speech.model_damaged`,
-    `speech.not_multilingual` (another language than English, or translation, asked of an English model),
-    `speech.no_memory`.
+    """Load the model, if need be, and begin.
+
+    Errors: `speech.model_missing`, `speech.model_damaged`, `speech.not_multilingual` (another language than
+    English, or translation, asked of an English model), `speech.no_memory`.
     """
 
     TYPE: ClassVar[str] = "transcription.open"
@@ -166,8 +167,8 @@ class Record(Request[Recorded]):
     """Open the microphone and understand what is said; cancelling drops it at once.
 
     Streams MicrophoneState and PartialTranscript. One at a time. Errors: `microphone.none`,
-    `microphone.not_found` (the chosen one), `microphone.denied`, `microphone.busy`, `microphone.in_use` (another
-    Record), `microphone.failed`, and those of OpenTranscription.
+    `microphone.not_found` (the chosen one), `microphone.denied`, `microphone.busy`, `microphone.in_use`
+    (another Record), `microphone.failed`, and those of OpenTranscription.
 
     Attributes:
         options: None: only levels are told and nothing is understood (a test of the microphone).
@@ -252,8 +253,8 @@ class SoundPlayed(Body):
 class Say(Request[SoundPlayed]):
     """Speak a text through the loudspeaker, behind everything asked for before; made while that is heard.
 
-    Streams SoundStarted and SoundPosition. Cancelling stops it at once. StopSound and barge-in end it as cancelled.
-    Errors: those of Synthesize, `speaker.none`, `speaker.not_found`, `speaker.busy`, `speaker.lost`,
+    Streams SoundStarted and SoundPosition. Cancelling stops it at once. StopSound and barge-in end it as
+    cancelled. Errors: those of Synthesize, `speaker.none`, `speaker.not_found`, `speaker.busy`, `speaker.lost`,
     `speaker.failed`.
 
     Attributes:

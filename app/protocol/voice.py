@@ -30,7 +30,7 @@ class SpeechModelEntry(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class VoiceChoices(Body):
-    """What can be chosen for voice; `speech_model` and `voice` are what is used now (empty: there is none)."""
+    """What can be chosen; `speech_model` and `voice` are what is used now (empty: there is none)."""
 
     speech_models: tuple[SpeechModelEntry, ...]
     voices: tuple[SpeechModelEntry, ...]
@@ -187,8 +187,9 @@ class SpokenText(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakText(Request[SpokenText]):
-    """Speak a text (Markdown) into samples; streams TranscriptionProgress; errors as ReadAloud,
-    `voice.not_found`.
+    """Speak a text (Markdown) into samples; streams TranscriptionProgress.
+
+    Errors: those of ReadAloud without the loudspeaker's, `voice.not_found`.
 
     Attributes:
         voice: name; empty for the set one.

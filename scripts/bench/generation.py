@@ -5,11 +5,11 @@ It starts a host of its own on an empty data folder and asks through the client,
 
     .venv/bin/python scripts/bench/generation.py [--model FILE] [--rounds 8] [--runs 8] [--json]
 
-Speed: the program and two processes of the raw loop take short turns behind prompts of the same length; tokens a
-second of the program are taken at the client, from the first text that arrives to the last. The speed of a
-shared machine drifts within seconds, and one process can be some per cent faster than its twin for as long as it
-lives: so there are many turns, several rounds of new processes, and the raw loop's ratio to itself beside. Follow-up: a question over about 2,000
-tokens of text, then two more in the same conversation.
+Speed: the program and two processes of the raw loop take short turns behind prompts of the same length;
+tokens a second of the program are taken at the client, from the first text that arrives to the last. The
+speed of a shared machine drifts within seconds, and one process can be some per cent faster than its twin for
+as long as it lives: so there are many turns, several rounds of new processes, and the raw loop's ratio to
+itself beside. Follow-up: a question over about 2,000 tokens of text, then two more in the same conversation.
 """
 
 import argparse
@@ -173,7 +173,7 @@ async def _pairs(client: HostClient, model: Path, n_runs: int, n_tokens: int) ->
 
 @contextlib.asynccontextmanager
 async def _raw_loop(model: Path, stats: AnswerStats) -> AsyncIterator[Callable[[], Awaitable[float]]]:
-    """Start llama.cpp's own loop in a process of its own, behind a prompt of equal length; give a run of it."""
+    """Start llama.cpp's own loop in a process of its own, behind a prompt of equal length; give one run."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, RAW_LOOP, "--json", "--again", "--model", model),
         *("--tokens", str(stats.completion_tokens), "--prompt-tokens", str(stats.prompt_tokens)),

@@ -1,7 +1,7 @@
 """What the parts of the voice worker are to each other, as protocols so that tests can stand in."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,8 @@ class Microphones(Protocol):
 
         Args:
             device: id; empty for the system's.
-            on_samples: gets what it hears, resampled to 16,000 a second, in blocks of 10 to 100 ms; in a thread
-                that is not the sound system's own, so that it may take its time.
+            on_samples: gets what it hears, resampled to 16,000 a second, in blocks of 10 to 100 ms; in a
+                thread that is not the sound system's own, so that it may take its time.
             on_lost: called once when the device goes away or fails; then no more samples come.
 
         Raises:
@@ -47,7 +47,7 @@ class Loudspeaker(Protocol):
         """Whether something is heard at this moment (not paused, not silent between sentences)."""
 
     def recent(self, seconds: float) -> NDArray[np.float32]:
-        """Give what was sent to the loudspeaker last, -1 to 1, at 16,000 a second; zeros where it was quiet."""
+        """Give what was sent to the loudspeaker last, -1 to 1, 16,000 a second; zeros where it was quiet."""
 
     def interrupt(self) -> bool:
         """Be silent at once because somebody speaks; give whether anything was heard. Any thread."""
@@ -62,6 +62,3 @@ class Voice(Protocol):
 
     def speak(self, text: str, speed: float, is_wanted: Callable[[], bool]) -> Samples:
         """Speak a text; stops early, with what there is, once it is not wanted. Raises AppError."""
-
-
-Progress = Callable[..., Any]
