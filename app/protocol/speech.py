@@ -254,8 +254,8 @@ class Say(Request[SoundPlayed]):
     """Speak a text through the loudspeaker, behind everything asked for before; made while that is heard.
 
     Streams SoundStarted and SoundPosition. Cancelling stops it at once. StopSound and barge-in end it as
-    cancelled. Errors: those of Synthesize, `speaker.none`, `speaker.not_found`, `speaker.busy`, `speaker.lost`,
-    `speaker.failed`.
+    cancelled. Errors: those of Synthesize, `speaker.none`, `speaker.not_found`, `speaker.busy`,
+    `speaker.lost`, `speaker.failed`.
 
     Attributes:
         device: id of the loudspeaker; empty for the system's.
