@@ -101,12 +101,7 @@ class TestRun:
         """Run the three parts of the tests."""
         blocked = {"PYTHONPATH": str(self._layout.root_dir / "scripts" / "setup" / "without_qt")}
         core = Check(PART_TITLES["core"], lambda: self.pytest("core", blocked))
-        offscreen = {"QT_QPA_PLATFORM": "offscreen"}
-        if self._options.fast:
-            self._side_by_side(core, offscreen)
-        else:
-            self.runner.run(core)
-            self.runner.run(Check(PART_TITLES["ui"], lambda: self.pytest("ui", offscreen)))
+        self._side_by_side(core, {"QT_QPA_PLATFORM": "offscreen"})
         if self._options.fast:
             self.runner.leave_out(PART_TITLES["display"], "with --fast")
         elif platform.system() != "Linux":

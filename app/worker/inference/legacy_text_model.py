@@ -41,7 +41,7 @@ NOTE = (
 )
 _READING_SHARE = 0.8
 _PROGRESS_INTERVAL_S = 0.1
-_TEXT_INTERVAL_S = 0.066
+_TEXT_INTERVAL_S = 0.1
 # What the engine takes beside weights and KV cache: two or three fixed buffers of 256 MB.
 _BUFFER_BYTES = 3 * 256 * 1024 * 1024
 _DEFAULT_CONTEXT = 2_048  # of the architectures whose files do not name it
