@@ -14,6 +14,8 @@ _DRIFT_S = 0.03
 """The clock follows the sound system's slowly, and jumps where they are further apart than this."""
 _FOLLOW = 0.1
 _RAMP_S = 0.005
+REPEATED_S = 0.05
+"""Said twice when the sound goes on after a pause: what a sound system says about its delay is not exact."""
 
 
 @dataclass(eq=False)
@@ -25,6 +27,7 @@ class Clip:
         volume: 0 to 1.
         n_quiet: samples of silence behind it.
         at_speech_rate: the same at 16,000 a second, for the echo guard.
+        device: id of the loudspeaker that they are for.
         written: samples (with the silence) given to the sound system.
         heard: of these, how many have been heard.
     """
@@ -34,6 +37,7 @@ class Clip:
     volume: float
     n_quiet: int
     at_speech_rate: Samples
+    device: str = ""
     written: int = 0
     heard: int = 0
 
@@ -80,6 +84,7 @@ class ClipQueue:
         self._stretches: deque[_Stretch] = deque()
         self._past: deque[_Past] = deque()
         self._rate = SPEECH_RATE
+        self._device = ""
         self._frames = 0
         self._start: float | None = None
         self._gain = 0.0
@@ -99,9 +104,10 @@ class ClipQueue:
         self._clips.clear()
         self._stretches.clear()
 
-    def restart(self, sample_rate: int) -> None:
+    def restart(self, sample_rate: int, device: str = "") -> None:
         """Count from a new start of the stream."""
         self._rate = sample_rate
+        self._device = device
         self._frames = 0
         self._start = None
         self._stretches.clear()
@@ -110,7 +116,7 @@ class ClipQueue:
     # --------------------------------------------------------------------------------------- writing
 
     def fill(self, n_frames: int, wait_s: float, now: float) -> Samples:
-        """Give the next samples for the stream; silence where there is nothing (of its rate).
+        """Give the next samples for the stream; silence where there is nothing for it.
 
         Args:
             n_frames: how many.
@@ -121,7 +127,8 @@ class ClipQueue:
         out = np.zeros(n_frames, np.int16)
         at = 0
         for clip in list(self._clips):
-            if at == n_frames or clip.sample_rate != self._rate:
+            is_for_it = (clip.sample_rate, clip.device) == (self._rate, self._device)
+            if at == n_frames or not is_for_it:
                 break
             at += self._write(clip, out, at)
         self._frames += n_frames
@@ -191,9 +198,11 @@ class ClipQueue:
         """The stream was stopped: what was written and not heard will be written again."""
         self.advance(now)
         for stretch in self._stretches:
-            stretch.clip.written = min(stretch.clip.written, max(stretch.clip.heard, stretch.position))
+            clip = stretch.clip
+            again = clip.heard - round(REPEATED_S * clip.sample_rate) if clip.heard else stretch.position
+            clip.written = min(clip.written, max(again, 0))
         self._past = deque(_until(past, now) for past in self._past if past.time < now)
-        self.restart(self._rate)
+        self.restart(self._rate, self._device)
 
     def next_clip(self) -> Clip | None:
         """Give the clip whose samples are to be written next, or whose last ones are being heard."""

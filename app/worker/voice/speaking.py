@@ -74,8 +74,7 @@ class _Utterance:
     """A request whose sound waits or is heard.
 
     Attributes:
-        samples: as asked for, before they were fitted to the loudspeaker.
-        sample_rate: of `samples`.
+        sample_rate: as asked for, before the clip was fitted to the loudspeaker.
         clip: in the queue, fitted to the loudspeaker's rate.
         is_dropped: it is to end as cancelled.
         is_started: SoundStarted was sent.
@@ -83,7 +82,6 @@ class _Utterance:
     """
 
     job: Job
-    device: str
     sample_rate: int
     clip: Clip
     is_dropped: bool = False
@@ -246,8 +244,8 @@ class Speaker:
             set_at, volume = self._volume_set
             if job.arrival > set_at:
                 volume = _between_0_and_1(request.volume)
-            clip = Clip(samples, rate, volume, n_quiet, at_speech_rate)
-            utterance = _Utterance(job, request.device, rate, clip)
+            clip = Clip(samples, rate, volume, n_quiet, at_speech_rate, request.device)
+            utterance = _Utterance(job, rate, clip)
             self._queue.add(clip)
             self._utterances.append(utterance)
             job.on_cancel = functools.partial(self._cancel, utterance)
@@ -328,14 +326,14 @@ class Speaker:
             self._open_for(utterance)
         if head is not None and self._output is not None and not self._is_running:
             with self._lock:
-                self._queue.restart(self._output.sample_rate)
+                self._queue.restart(self._output.sample_rate, self._output_key[0])
                 self._filled_at = time.monotonic()
             self._output.start()
             self._is_running = True
 
     def _open_for(self, utterance: _Utterance) -> None:
         """Have the loudspeaker open that an utterance is for, at its rate where that is taken."""
-        key = (utterance.device, utterance.sample_rate)
+        key = (utterance.clip.device, utterance.sample_rate)
         if self._output is None or key != self._output_key:
             self._close()
             self._output = self._outputs.open_loudspeaker(*key, self._fill)
@@ -348,7 +346,7 @@ class Speaker:
             waiting = [
                 each
                 for each in self._utterances
-                if (each.device, each.sample_rate) == self._output_key and each.clip.sample_rate != rate
+                if (each.clip.device, each.sample_rate) == self._output_key and each.clip.sample_rate != rate
             ]
         for utterance in waiting:
             clip = utterance.clip
