@@ -43,8 +43,9 @@ def main(argv: list[str]) -> int:
                 StopSound: speaker.stop,
                 PauseSound: speaker.pause,
                 SetVolume: speaker.set_volume,
-                FindAudioDevices: system.find,
             },
+            # A sound system that answers slowly must not keep StopSound waiting.
+            "devices": {FindAudioDevices: system.find},
         },
     )
     worker.at_exit(understanding.end)

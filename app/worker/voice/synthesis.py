@@ -1,0 +1,205 @@
+"""Text to speech: Piper voices on ONNX Runtime, with the pronunciation data that the package brings."""
+
+import json
+import logging
+import os
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.core.errors import ModelError, UsageError
+from app.core.sentences import split_sentences
+from app.worker.voice.ports import Samples, Voice
+
+log = logging.getLogger(__name__)
+
+MAX_CHARACTERS = 40_000
+"""Of one text: about three quarters of an hour of speech, 120 MB of samples."""
+MAX_PIECE = 200
+"""Characters spoken in one go: about a second of work, after which it can be stopped; memory grows too."""
+MAX_LOADED = 2
+SPEEDS = (0.5, 2.0)
+
+_PHONEME_TYPES = ("espeak", "text")
+"""The ways to pronounce that need nothing but the package; others would fetch models."""
+_BRACKETS = re.compile(r"\[{2,}|\]{2,}")
+_CUTS = (re.compile(r"[;:,–—](?=\s)"), re.compile(r"\s"))
+_REPAIR = "Download the voice again on the Models page, or choose another one in Settings, Voice."
+
+
+class PiperVoice:
+    """A loaded Piper voice; speaks in one thread at a time."""
+
+    def __init__(self, path: Path, n_threads: int = 0) -> None:
+        """Load a voice (about half a second) and say a first sound with it.
+
+        Args:
+            path: its `.onnx` file, with `.onnx.json` beside it.
+            n_threads: 0: two, or one where there is only one core.
+
+        Raises:
+            ModelError: `voice.model_missing`, `voice.model_damaged`, `voice.no_memory`.
+        """
+        config_path = path.with_name(f"{path.name}.json")
+        for needed in (path, config_path):
+            if not needed.is_file():
+                raise ModelError(
+                    "voice.model_missing",
+                    f"The voice “{path.stem}” is not complete: {needed.name} is missing.",
+                    _REPAIR,
+                )
+        try:
+            self._voice = _load(path, config_path, n_threads or min(2, os.cpu_count() or 1))
+            self._default_length = float(self._voice.config.length_scale)
+            self._rate = int(self._voice.config.sample_rate)
+            if not 4_000 <= self._rate <= 192_000 or not 0.05 <= self._default_length <= 20:
+                raise ValueError(f"rate {self._rate}, length {self._default_length}")
+            list(self._voice.synthesize("a"))
+        except MemoryError as error:
+            raise ModelError(
+                "voice.no_memory",
+                "There is not enough free memory for the voice.",
+                "Close other programs, or unload a model, and try again.",
+            ) from error
+        except _UnsupportedVoiceError as error:
+            raise ModelError(
+                "voice.model_damaged",
+                f"The voice “{path.stem}” needs parts that this program does not have.",
+                "Choose another voice in Settings, Voice.",
+                {"cause": str(error)},
+            ) from error
+        except Exception as error:  # ONNX Runtime and JSON raise what they like for a damaged file
+            raise ModelError(
+                "voice.model_damaged",
+                f"The voice “{path.stem}” is damaged.",
+                _REPAIR,
+                {"cause": f"{type(error).__name__}: {error}"[:300]},
+            ) from error
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of what it speaks."""
+        return self._rate
+
+    def speak(self, text: str, speed: float, is_wanted: Callable[[], bool]) -> Samples:
+        """Speak a text; stops early, with what there is, once it is not wanted.
+
+        Text in which nothing can be spoken (marks, emoji) gives no samples.
+
+        Raises:
+            UsageError: `voice.text_too_long`.
+            ModelError: `voice.failed`.
+        """
+        if len(text) > MAX_CHARACTERS:
+            raise UsageError(
+                "voice.text_too_long",
+                f"At most {MAX_CHARACTERS:,} characters can be spoken in one piece.",
+                "Give it in parts.",
+            )
+        from piper import SynthesisConfig
+
+        speed = min(max(speed, SPEEDS[0]), SPEEDS[1])
+        config = SynthesisConfig(speaker_id=None, length_scale=self._default_length / speed)
+        parts: list[Samples] = []
+        for piece in pieces(text):
+            try:
+                for chunk in self._voice.synthesize(piece, config):
+                    parts.append(chunk.audio_int16_array)
+                    if not is_wanted():
+                        break
+            except Exception as error:  # whatever the engine raises for this text
+                raise ModelError(
+                    "voice.failed",
+                    "A sentence could not be spoken.",
+                    "Try again; if it happens again, choose another voice in Settings, Voice.",
+                    {"cause": f"{type(error).__name__}: {error}"[:300]},
+                ) from error
+            if not is_wanted():
+                break
+        return np.concatenate(parts) if parts else np.empty(0, np.int16)
+
+
+class Voices:
+    """Loaded voices by file; the last few are kept. Any thread."""
+
+    def __init__(self, load: Callable[[Path], Voice] = PiperVoice) -> None:
+        """Load nothing yet."""
+        self._load = load
+        self._loaded: OrderedDict[tuple[str, int, int], Voice] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, path: str) -> Voice:
+        """Give a voice, loading it if need be; a file that has changed is loaded again.
+
+        Raises:
+            ModelError: see `PiperVoice`.
+        """
+        with self._lock:
+            key = _identity(Path(path))
+            voice = self._loaded.get(key)
+            if voice is None:
+                voice = self._load(Path(path))
+                self._loaded[key] = voice
+            self._loaded.move_to_end(key)
+            while len(self._loaded) > MAX_LOADED:
+                self._loaded.popitem(last=False)
+            return voice
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Give what can be spoken of a text, in parts of at most MAX_PIECE characters, cut where one breathes."""
+    for start, end in split_sentences(text):
+        # Piper takes [[…]] for phonemes of its own, which a link of a wiki is not.
+        rest = _BRACKETS.sub(" ", text[start:end]).strip()
+        while rest:
+            cut = _cut(rest)
+            piece, rest = rest[:cut], rest[cut:].lstrip()
+            if any(character.isalnum() for character in piece):
+                yield piece
+
+
+def _cut(text: str) -> int:
+    if len(text) <= MAX_PIECE:
+        return len(text)
+    for mark in _CUTS:
+        places = [match.end() for match in mark.finditer(text, MAX_PIECE // 4, MAX_PIECE)]
+        if places:
+            return places[-1]
+    return MAX_PIECE
+
+
+class _UnsupportedVoiceError(ValueError):
+    """A voice that is pronounced by something that is not in the package."""
+
+
+def _load(path: Path, config_path: Path, n_threads: int) -> Any:
+    import onnxruntime  # 30 MB and 0.3 s that a recording without reading aloud does not need
+    from piper import PiperConfig
+    from piper import PiperVoice as Engine
+
+    # WORKAROUND(onnxruntime): it warns about every CPU detail that it cannot read inside containers; remove
+    # when it does so at the level "info". Errors still come as exceptions.
+    onnxruntime.set_default_logger_severity(3)
+    facts = json.loads(config_path.read_text(encoding="utf-8"))
+    if facts.get("phoneme_type", "espeak") not in _PHONEME_TYPES:
+        raise _UnsupportedVoiceError(facts["phoneme_type"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    # Idle threads sleep instead of spinning: an answer may be streaming beside them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return Engine(session=session, config=PiperConfig.from_dict(facts), download_dir=path.parent)
+
+
+def _identity(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return str(path), 0, 0
+    return str(path), status.st_size, status.st_mtime_ns
