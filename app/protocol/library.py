@@ -135,8 +135,8 @@ class FileResult(Body):
     """Progress of AddPaths with `wait`: one file reached its final state.
 
     Attributes:
-        state: a final FileState or `duplicate` (this path, or this content in this collection, was known
-            already).
+        state: a final FileState, `duplicate` (this path, or this content in this collection, was known
+            already) or `queued` (a recording waits for something that is not here; the reason says what).
         seconds: work on it without waiting.
     """
 

@@ -187,6 +187,44 @@ def _pages(_library: Library, connection: apsw.Connection) -> Problems:
     return problems
 
 
+def _times(_library: Library, connection: apsw.Connection) -> Problems:
+    """Every time of a transcript lies within its text, in order, and no passage cuts a line."""
+    outside = fetch(
+        connection,
+        "SELECT t.document_id, t.char_start FROM times t JOIN documents d ON d.id = t.document_id"
+        " WHERE d.stage = 'live' AND (t.char_start < 0 OR t.char_end > d.n_chars OR t.start_ms < 0"
+        "  OR d.sound_ms IS NULL)",
+    )
+    unordered = fetch(
+        connection,
+        "SELECT document_id, char_start FROM (SELECT document_id, char_start, start_ms,"
+        "  lag(char_end) OVER one AS previous_end, lag(start_ms) OVER one AS previous_ms FROM times"
+        "  WINDOW one AS (PARTITION BY document_id ORDER BY char_start))"
+        " WHERE char_start < previous_end OR start_ms < previous_ms",
+    )
+    cut = fetch(
+        connection,
+        "SELECT c.document_id, c.ordinal FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " WHERE d.stage = 'live' AND d.sound_ms IS NOT NULL AND NOT ("
+        " EXISTS (SELECT 1 FROM times WHERE document_id = c.document_id AND char_start = c.char_start)"
+        " AND EXISTS (SELECT 1 FROM times WHERE document_id = c.document_id AND char_end = c.char_end))",
+    )
+    return [
+        *(f"a time of document {row[0]} lies outside its text, at {row[1]}" for row in outside),
+        *(f"the times of document {row[0]} are not in order, at {row[1]}" for row in unordered),
+        *(f"passage {row[1]} of document {row[0]} cuts what is said in one go" for row in cut),
+    ]
+
+
+def _recordings(_library: Library, connection: apsw.Connection) -> Problems:
+    rows = fetch(
+        connection,
+        "SELECT id, state FROM locations WHERE recording <> ''"
+        " AND (state <> 'queued' OR content_hash IS NULL)",
+    )
+    return [f"file {row[0]} is {row[1]} but waits to be transcribed" for row in rows]
+
+
 def _vectors(library: Library, connection: apsw.Connection) -> Problems:
     """Every vector is finite and of unit length, as far as half precision allows."""
     problems = []
@@ -227,6 +265,8 @@ _INVARIANTS: tuple[tuple[str, str, Callable[[Library, apsw.Connection], Problems
     ("keywords", "The keyword index holds every passage and nothing else.", _keywords),
     ("texts", "Every stored text is the one that was read.", _texts),
     ("pages", "Every page and word box lies within its text.", _pages),
+    ("times", "Every time of a transcript lies within its text, and no passage cuts a line.", _times),
+    ("recordings", "Every recording that waits can be transcribed.", _recordings),
     ("vectors", "Every vector is sound.", _vectors),
     ("stored_files", "Every pasted content is stored unchanged.", _stored_files),
 )

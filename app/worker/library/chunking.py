@@ -68,6 +68,29 @@ def chunk_document(parsed: Parsed, counter: TokenCounter, target_tokens: int = T
     return chunks
 
 
+def chunk_ranges(
+    parsed: Parsed,
+    ranges: Sequence[tuple[int, int]],
+    counter: TokenCounter,
+    target_tokens: int = TARGET_TOKENS,
+) -> list[Chunk]:
+    """Give the chunks of a text whose parts must stay whole, such as what is said in one go.
+
+    Args:
+        parsed: the document, without pages.
+        ranges: half-open ranges of the parts, in order, none across a heading.
+        counter: the embedding model's tokenizer.
+        target_tokens: the most tokens of a chunk; a longer part is a chunk of its own.
+    """
+    counts = counter.count([parsed.text[start:end] for start, end in ranges])
+    pieces = [(start, end, n) for (start, end), n in zip(ranges, counts, strict=True)]
+    chunks: list[Chunk] = []
+    for section in _sections(parsed):
+        inside = (piece for piece in pieces if section.start <= piece[0] < section.end)
+        chunks.extend(_pack(inside, section.heading, (), target_tokens))
+    return chunks
+
+
 def _sections(parsed: Parsed) -> Iterator[_Section]:
     """Cut the text at its headings; the heading's own line belongs to the section that it opens."""
     end = len(parsed.text)

@@ -53,11 +53,12 @@ def quarantine(database: Database, mark: CrashMark) -> None:
         if mark.blames("reading"):
             connection.execute(
                 "UPDATE locations SET crashes = crashes + 1 WHERE state = 'queued' AND attempts > 0"
-                " AND id = (SELECT value FROM meta WHERE key = 'reading')"
+                " AND recording = '' AND id = (SELECT value FROM meta WHERE key = 'reading')"
             )
         connection.execute(
             "UPDATE locations SET state = ?, reason_code = ?, reason = ?, hint = ?, seconds = 0,"
-            " attempts = 0, crashes = 0 WHERE state = 'queued' AND (crashes >= ? OR attempts >= ?)",
+            " attempts = 0, crashes = 0, recording = '', anew = 0, changes = 0"
+            " WHERE state = 'queued' AND (crashes >= ? OR attempts >= ?)",
             (
                 str(FileState.FAILED),
                 CRASHED.code,

@@ -25,6 +25,11 @@ _MERGE_PAGES = 500
 EMPTY_CODE = "file.no_text"
 EMPTY_REASON = "The file can be read, but it holds no text."
 EMPTY_HINT = "If it is a scan, only its pictures can be looked at."
+NO_SPEECH = (
+    "recording.no_speech",
+    "No speech was found in this recording.",
+    "If somebody speaks in it, make sure that it can be heard in a player, then retry.",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class DocumentRow:
     n_chars: int
     content_hash: bytes
     state: FileState
+    sound_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,22 +60,43 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class SpokenText:
+    """What a transcript has besides its text.
+
+    Attributes:
+        spans: (char_start, char_end, start_ms, end_ms) of each stretch of speech, in order.
+        language: code of what is spoken; empty where it is not known.
+        hint: the next step where the transcript is partial.
+    """
+
+    sound_ms: int
+    spans: Sequence[tuple[int, int, int, int]]
+    language: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
 class NewDocument:
     """A document that was read and cut, ready to be stored.
 
     Attributes:
         content_hash: sha256 of the file's bytes.
         seconds: the work so far.
+        spoken: of a transcript; None for other documents.
     """
 
     content_hash: bytes
     parsed: Parsed
     chunks: Sequence[Chunk]
     seconds: float
+    spoken: SpokenText | None = None
 
 
 class DocumentStore:
-    """Reads and writes documents; any thread reads, the reading thread of ingestion writes."""
+    """Reads and writes documents; any thread reads.
+
+    The reading thread of ingestion writes, and the lane of recordings; never two of the same content at once.
+    """
 
     def __init__(self, database: Database) -> None:
         """Take the database."""
@@ -96,8 +123,9 @@ class DocumentStore:
         Args:
             document: what to write.
             cancelled: ends the preparation.
-            publish: called inside the last transaction with the new id; links locations. Gives False where
-                nobody wants the document any more: then nothing is kept.
+            publish: called inside the last transaction with the new id; links locations, and takes a document
+                of the same content away that this one replaces. Gives False where nobody wants the document
+                any more: then nothing is kept.
 
         Returns:
             The document's id; None where it was cancelled or not wanted.
@@ -113,8 +141,8 @@ class DocumentStore:
                     document_id = _insert_document(connection, document)
                 _insert_chunks(connection, document_id, document.parsed, chunks)
                 if number == len(slices) - 1:
-                    connection.execute("UPDATE documents SET stage = 'live' WHERE id = ?", (document_id,))
                     if publish(connection, document_id):
+                        connection.execute("UPDATE documents SET stage = 'live' WHERE id = ?", (document_id,))
                         return document_id
                     discard(connection, [document_id])
         if document_id is not None:
@@ -144,7 +172,7 @@ class DocumentStore:
                 "SELECT max(ordinal) FROM chunks WHERE document_id = ?", (document_id,)
             ).get
             if last is None:
-                for table in ("segments", "pages", "headings"):
+                for table in ("segments", "pages", "headings", "times"):
                     connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))  # noqa: S608
                 connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('keywords_to_clean', 1)")
@@ -191,7 +219,7 @@ class DocumentStore:
             NotFoundError: `document.not_found`.
         """
         row = self._database.row(
-            "SELECT id, title, format, n_chars, content_hash, state FROM documents"
+            "SELECT id, title, format, n_chars, content_hash, state, sound_ms FROM documents"
             " WHERE id = ? AND stage = 'live'",
             (document_id,),
         )
@@ -201,7 +229,8 @@ class DocumentStore:
                 "This document is not in the library any more.",
                 "It was removed, or its file was changed and read again.",
             )
-        return DocumentRow(row[0], row[1], row[2], row[3], row[4], FileState(row[5]))
+        seconds = None if row[6] is None else row[6] / 1000
+        return DocumentRow(row[0], row[1], row[2], row[3], row[4], FileState(row[5]), seconds)
 
     def pages(self, document_id: int) -> tuple[PageRange, ...]:
         """Give the pages of a document; empty where its format has none."""
@@ -221,6 +250,25 @@ class DocumentStore:
             (document_id,),
         )
         return tuple(Heading(title=row[0], level=row[1], char_start=row[2]) for row in rows)
+
+    def is_transcript(self, document_id: int) -> bool:
+        """Tell whether a document is the text of a recording."""
+        return bool(
+            self._database.rows(
+                "SELECT 1 FROM documents WHERE id = ? AND sound_ms IS NOT NULL", (document_id,)
+            )
+        )
+
+    def times(
+        self, document_id: int, start: int, end: int | None
+    ) -> tuple[tuple[int, int, float, float], ...]:
+        """Give (char_start, char_end, start_s, end_s) of what is said within a range of a transcript."""
+        rows = self._database.rows(
+            "SELECT char_start, char_end, start_ms, end_ms FROM times"
+            " WHERE document_id = ? AND char_end > ? AND char_start < ? ORDER BY char_start",
+            (document_id, start, (1 << 62) if end is None else end),
+        )
+        return tuple((row[0], row[1], row[2] / 1000, row[3] / 1000) for row in rows)
 
     def text(self, document_id: int, start: int = 0, end: int | None = None) -> str:
         """Give the slice `[start, end)` of the stored text, cut at its ends; the whole of it by default."""
@@ -324,13 +372,14 @@ def discard(connection: apsw.Connection, document_ids: Collection[int]) -> list[
 def _insert_document(connection: apsw.Connection, document: NewDocument) -> int:
     parsed, n_chunks = document.parsed, len(document.chunks)
     state = _first_state(parsed, n_chunks)
-    reason = (parsed.partial_code, parsed.partial_reason, "")
+    spoken = document.spoken
+    reason = (parsed.partial_code, parsed.partial_reason, "" if spoken is None else spoken.hint)
     if state == FileState.EMPTY:
-        reason = (EMPTY_CODE, EMPTY_REASON, EMPTY_HINT)
+        reason = (EMPTY_CODE, EMPTY_REASON, EMPTY_HINT) if spoken is None else NO_SPEECH
     connection.execute(
         "INSERT INTO documents (content_hash, stage, state, reason_code, reason, hint, format, title, parser,"
-        " n_chars, text_hash, n_pages, n_chunks, read_seconds, created_at)"
-        " VALUES (?, 'staging', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " n_chars, text_hash, n_pages, n_chunks, read_seconds, created_at, sound_ms, language)"
+        " VALUES (?, 'staging', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             document.content_hash,
             str(state),
@@ -344,9 +393,20 @@ def _insert_document(connection: apsw.Connection, document: NewDocument) -> int:
             n_chunks,
             document.seconds,
             time.time(),
+            None if spoken is None else spoken.sound_ms,
+            "" if spoken is None else spoken.language,
         ),
     )
     document_id = connection.last_insert_rowid()
+    _insert_text(connection, document_id, parsed)
+    connection.executemany(
+        "INSERT INTO times VALUES (?, ?, ?, ?, ?)",
+        ((document_id, *span) for span in (() if spoken is None else spoken.spans)),
+    )
+    return document_id
+
+
+def _insert_text(connection: apsw.Connection, document_id: int, parsed: Parsed) -> None:
     connection.executemany(
         "INSERT INTO segments VALUES (?, ?, ?)",
         (
@@ -362,7 +422,6 @@ def _insert_document(connection: apsw.Connection, document: NewDocument) -> int:
             for ordinal, heading in enumerate(parsed.headings)
         ),
     )
-    return document_id
 
 
 def _first_state(parsed: Parsed, n_chunks: int) -> FileState:

@@ -15,7 +15,9 @@ from app.protocol.library import (
     GetDocument,
     GetDocumentSource,
     GetText,
+    GetTextTimes,
     GetWordBoxes,
+    TextTimes,
     WordBoxes,
 )
 from app.worker.library.document_store import DocumentStore
@@ -56,6 +58,7 @@ class DocumentReader:
             outline=self._documents.outline(document.document_id),
             source=look,
             renderable=drawable and look == _UNCHANGED,
+            sound_seconds=document.sound_seconds,
         )
 
     def text(self, request: GetText, _job: Job) -> DocumentText:
@@ -75,6 +78,12 @@ class DocumentReader:
             )
         text = self._documents.text(document.document_id, start, end)
         return DocumentText(document_id=document.document_id, char_start=start, char_end=end, text=text)
+
+    def times(self, request: GetTextTimes, _job: Job) -> TextTimes:
+        """Give when the words of a range of a transcript are said."""
+        document = self._documents.get(request.document_id)
+        spans = self._documents.times(document.document_id, request.char_start, request.char_end)
+        return TextTimes(spans=spans)
 
     def boxes(self, request: GetWordBoxes, _job: Job) -> WordBoxes:
         """Give the word boxes of a page."""

@@ -51,6 +51,7 @@ class QueuedFile:
     Attributes:
         revision: what the user asked for last; a result for an older one is dropped.
         document_id: what the location holds already (a changed source is read again), or None.
+        anew: a recording is to be transcribed once more, although its content is known.
     """
 
     location_id: int
@@ -62,6 +63,7 @@ class QueuedFile:
     attempts: int
     crashes: int
     document_id: int | None
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,12 +185,13 @@ class FileStore:
     def next_queued(self) -> QueuedFile | None:
         """Give the file to read next: those that were never tried first, in order of arrival."""
         row = self._database.row(
-            "SELECT id, collection_id, path, name, origin, revision, attempts, crashes, document_id"
-            " FROM locations WHERE state = 'queued' ORDER BY attempts, id LIMIT 1"
+            "SELECT id, collection_id, path, name, origin, revision, attempts, crashes, document_id, anew"
+            " FROM locations WHERE state = 'queued' AND recording = '' ORDER BY attempts, id LIMIT 1"
         )
         if row is None:
             return None
-        return QueuedFile(row[0], row[1], row[2], os.fsdecode(row[3]), row[4], row[5], row[6], row[7], row[8])
+        location_id, collection_id, path, name, *rest = row
+        return QueuedFile(location_id, collection_id, path, os.fsdecode(name), *rest)
 
     def begin_attempt(self, connection: apsw.Connection, location_id: int) -> None:
         """Note that a reading begins, so that one that kills the worker is found at the next start."""
@@ -220,7 +223,8 @@ class FileStore:
         """Set a final state without a new document; what the location held before stays searchable."""
         connection.execute(
             "UPDATE locations SET state = ?, reason_code = ?, reason = ?, hint = ?, seconds = ?,"
-            " attempts = 0, crashes = 0, content_hash = coalesce(?, content_hash) WHERE id = ?",
+            " attempts = 0, crashes = 0, recording = '', anew = 0, changes = 0,"
+            " content_hash = coalesce(?, content_hash) WHERE id = ?",
             (
                 str(outcome.state),
                 outcome.code,
@@ -244,24 +248,34 @@ class FileStore:
         document_id: int,
         *,
         content_hash: bytes,
-        stat: os.stat_result,
+        stat: os.stat_result | None,
         seconds: float,
     ) -> None:
-        """Let a location hold a document and take over its state."""
+        """Let a location hold a document and take over its state (without `stat`: its size stays)."""
+        size, mtime = (None, None) if stat is None else (stat.st_size, stat.st_mtime_ns)
         connection.execute(
-            "UPDATE locations SET document_id = ?1, content_hash = ?2, size_bytes = ?3, mtime_ns = ?4,"
-            " seconds = ?5, attempts = 0, crashes = 0,"
-            " (state, reason_code, reason, hint) ="
+            "UPDATE locations SET document_id = ?1, content_hash = ?2, size_bytes = coalesce(?3, size_bytes),"
+            " mtime_ns = coalesce(?4, mtime_ns), seconds = ?5, attempts = 0, crashes = 0, recording = '',"
+            " anew = 0, changes = 0, (state, reason_code, reason, hint) ="
             " (SELECT state, reason_code, reason, hint FROM documents WHERE id = ?1) WHERE id = ?6",
-            (document_id, content_hash, stat.st_size, stat.st_mtime_ns, seconds, location_id),
+            (document_id, content_hash, size, mtime, seconds, location_id),
         )
 
-    def requeue(self, connection: apsw.Connection, location_ids: Iterable[int]) -> None:
-        """Queue locations to be read from the start; what they hold stays searchable until then."""
+    def requeue(
+        self, connection: apsw.Connection, location_ids: Iterable[int], *, anew: bool = False
+    ) -> None:
+        """Queue locations to be read from the start; what they hold stays searchable until then.
+
+        Args:
+            connection: of the transaction.
+            location_ids: which.
+            anew: recordings are transcribed once more, although their content is known.
+        """
         connection.executemany(
             "UPDATE locations SET state = 'queued', reason_code = '', reason = '', hint = '', seconds = NULL,"
-            " attempts = 0, crashes = 0, revision = revision + 1 WHERE id = ?",
-            [(location_id,) for location_id in location_ids],
+            " attempts = 0, crashes = 0, revision = revision + 1, recording = '', anew = ?, changes = 0"
+            " WHERE id = ?",
+            [(int(anew), location_id) for location_id in location_ids],
         )
 
     def sources(self, location_ids: Collection[int] | None = None) -> list[Source]:
@@ -324,10 +338,12 @@ class FileStore:
 
     def _entry(self, row: tuple[Any, ...]) -> FileEntry:
         location_id, state, n_chunks, n_embedded = row[0], FileState(row[5]), row[11], row[12]
+        code, reason, hint = row[6], row[7], row[8]
         progress = None
         if state == FileState.QUEUED:
             progress = self._progress(location_id)
-            state = FileState.QUEUED if progress is None else FileState.READING
+            if progress is not None:  # what it waited for is over
+                state, code, reason, hint = FileState.READING, "", "", ""
         elif state == FileState.EMBEDDING and n_chunks:
             progress = n_embedded / n_chunks
         return FileEntry(
@@ -337,9 +353,9 @@ class FileStore:
             name=os.fsdecode(row[3]),
             collection_id=row[4],
             state=state,
-            reason_code=row[6],
-            reason=row[7],
-            hint=row[8],
+            reason_code=code,
+            reason=reason,
+            hint=hint,
             size_bytes=row[9],
             pages=row[10],
             chunks=n_chunks,

@@ -191,7 +191,8 @@ class Housekeeper:
             for source in gone:
                 outcome: Outcome = MISSING if source.document_id is None else MISSING_KEPT
                 connection.execute(
-                    "UPDATE locations SET state = ?, reason_code = ?, reason = ?, hint = ? WHERE id = ?",
+                    "UPDATE locations SET state = ?, reason_code = ?, reason = ?, hint = ?, recording = ''"
+                    " WHERE id = ?",
                     (str(outcome.state), outcome.code, outcome.reason, outcome.hint, source.location_id),
                 )
             self._files.requeue(connection, stale)

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import apsw
 
@@ -17,6 +17,7 @@ from app.worker.library.adding import Adder
 from app.worker.library.announcing import Announcer
 from app.worker.library.catalogue import Catalogue
 from app.worker.library.chroma_cache import IDLE_S, ChromaCache
+from app.worker.library.chunking import TokenCounter
 from app.worker.library.collection_store import CollectionStore
 from app.worker.library.crashes import GIVEN_UP_CODE, CrashMark, quarantine
 from app.worker.library.database import Database, fetch, translated
@@ -26,6 +27,7 @@ from app.worker.library.file_store import FileStore
 from app.worker.library.housekeeping import Housekeeper
 from app.worker.library.pace import Pace, available_cores
 from app.worker.library.reading import Reader, ReaderEvents
+from app.worker.library.recordings import Recordings
 from app.worker.library.schema import MIGRATIONS
 from app.worker.library.search import SearchEngine
 from app.worker.library.vectorizing import Vectorizer, give_up_embedding
@@ -50,6 +52,7 @@ class Library:
         waiters: requests that wait for files.
         announcer: sends events.
         reader: reads files.
+        recordings: hands recordings out to be transcribed.
         adder: registers paths.
         housekeeper: tidies up.
         vectorizer: makes vectors; None where the model is not installed.
@@ -85,7 +88,7 @@ class Library:
         self.embedder = embedder or _bundled_embedder()
         self.documents = DocumentStore(self.database)
         self.collections = CollectionStore(self.database)
-        self.files = FileStore(self.database, lambda location_id: self.reader.progress(location_id))
+        self.files = FileStore(self.database, self._progress)
         self.catalogue = Catalogue(self.database, self.documents, self.embedder.dim if self.embedder else DIM)
         self.engine = SearchEngine(self.database, self.documents, self.catalogue, self.embedder)
         self.waiters = Waiters(self.files)
@@ -93,28 +96,11 @@ class Library:
         self.pace = Pace(available_cores())
         self.parser = ParserClient()
         self._model_id = self._prepare()
-        self._wire(index_mode, index_idle_s)
+        self._wire(send, index_mode, index_idle_s)
         self.paused = bool(self._meta("paused"))
 
-    def _wire(self, index_mode: str, index_idle_s: float) -> None:
-        counter = self.embedder or _WordCounter()
-        self.reader = Reader(
-            self.database,
-            self.files,
-            self.documents,
-            self.catalogue,
-            self.parser,
-            counter,
-            self.pace,
-            ReaderEvents(
-                changed=self.announcer.files_changed,
-                finished=self.waiters.finished,
-                stored=self._on_stored,
-                discarded=self._on_discarded,
-                trouble=self.announcer.notice,
-                recovered=self._on_recovered,
-            ),
-        )
+    def _wire(self, send: Callable[[Body], None], index_mode: str, index_idle_s: float) -> None:
+        self._wire_reading(send, self.embedder or _WordCounter())
         self.adder = Adder(
             self.database,
             self.files,
@@ -132,6 +118,41 @@ class Library:
             requeued=self._on_registered,
             changed=self._on_files_final,
         )
+        self._wire_embedding(index_mode, index_idle_s)
+
+    def _wire_reading(self, send: Callable[[Body], None], counter: TokenCounter) -> None:
+        events = ReaderEvents(
+            changed=self.announcer.files_changed,
+            finished=self.waiters.finished,
+            stored=self._on_stored,
+            discarded=self._on_discarded,
+            trouble=self.announcer.notice,
+            recovered=self._on_recovered,
+            recording=lambda location_id: self.recordings.add(location_id),
+        )
+        self.reader = Reader(
+            self.database,
+            self.files,
+            self.documents,
+            self.catalogue,
+            self.parser,
+            counter,
+            self.pace,
+            events,
+        )
+        self.recordings = Recordings(
+            self.database,
+            self.files,
+            self.documents,
+            self.catalogue,
+            counter,
+            events,
+            send=send,
+            queued=self._on_registered,
+            postponed=self.waiters.postponed,
+        )
+
+    def _wire_embedding(self, index_mode: str, index_idle_s: float) -> None:
         self.vectorizer = None
         if self.embedder is not None:
             self.catalogue.index = ChromaCache(
@@ -166,6 +187,7 @@ class Library:
             self.vectorizer.pause(self.paused)
             self.vectorizer.start()
         self.adder.start()
+        self.recordings.start(self.paused)
         self.housekeeper.start()
         self.housekeeper.refresh(lambda _failure: None)
         self.announcer.status_changed()
@@ -179,6 +201,7 @@ class Library:
         if self.vectorizer is not None:
             self.vectorizer.stop()
         self.adder.stop()
+        self.recordings.stop()
         self.housekeeper.stop()
         self.announcer.stop()
         self.database.close()
@@ -188,14 +211,17 @@ class Library:
         """Give the state of ingestion."""
         counts = self.files.counts()
         n_documents, n_chunks, n_embedded = self.documents.totals()
-        waiting = counts.get(FileState.QUEUED, 0) + counts.get(FileState.EMBEDDING, 0)
-        if self.reader.is_reading and counts.get(FileState.QUEUED):
-            counts[FileState.QUEUED] -= 1
-            counts[FileState.READING] = 1
+        n_queued = counts.get(FileState.QUEUED, 0)
+        n_to_read = max(0, n_queued - self.recordings.n_postponed())
+        n_reading = min(n_to_read, self.reader.is_reading + self.recordings.n_running)
+        if n_reading:
+            counts[FileState.QUEUED] = n_queued - n_reading
+            counts[FileState.READING] = n_reading
+        waiting = n_to_read + counts.get(FileState.EMBEDDING, 0)
         return LibraryStatus(
             paused=self.paused,
             waiting=waiting,
-            eta_s=self._eta(counts, n_chunks - n_embedded),
+            eta_s=self._eta(n_to_read, n_chunks - n_embedded),
             counts=counts,
             n_documents=n_documents,
             n_chunks=n_chunks,
@@ -208,6 +234,7 @@ class Library:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('paused', ?)", (int(paused),))
         self.paused = paused
         self.reader.pause(paused)
+        self.recordings.pause(paused)
         if self.vectorizer is not None:
             self.vectorizer.pause(paused)
         self.announcer.status_changed()
@@ -219,6 +246,16 @@ class Library:
     def files_queued(self, location_ids: Iterable[int]) -> None:
         """Set reading going for files that were queued."""
         self._on_registered(location_ids)
+
+    def stop_reading(self, location_ids: Collection[int]) -> None:
+        """Stop whatever makes the text of these files, where that goes on now; returns at once."""
+        self.reader.cancel(location_ids)
+        self.recordings.cancel(location_ids)
+
+    def _progress(self, location_id: int) -> float | None:
+        """Give the progress of a file that is being read or transcribed."""
+        progress = self.reader.progress(location_id)
+        return self.recordings.progress(location_id) if progress is None else progress
 
     def _load(self) -> None:
         try:
@@ -255,10 +292,12 @@ class Library:
         row = self.database.row("SELECT value FROM meta WHERE key = ?", (key,))
         return None if row is None else row[0]
 
-    def _eta(self, counts: dict[str, int], n_missing: int) -> float | None:
-        """Give the seconds that the vectors will take; None while files are read or it is unknown."""
-        if self.paused or self.vectorizer is None or counts.get(FileState.QUEUED, 0):
+    def _eta(self, n_to_read: int, n_missing: int) -> float | None:
+        """Give the seconds that the vectors will take, or the last recording; None where it is unknown."""
+        if self.paused or self.vectorizer is None:
             return None
+        if n_to_read:
+            return self.recordings.eta_s() if n_to_read == 1 else None
         pace = self.vectorizer.chunks_per_s
         return None if pace is None else round(n_missing / pace, 1)
 

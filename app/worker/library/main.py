@@ -1,7 +1,8 @@
 """The library worker: `python -P -m app.worker library --data-dir DIR`.
 
 Search has a lane of its own and never waits for files; documents are read in another; whatever changes files
-is one lane, in order; reading and making vectors happen in background threads.
+is one lane, in order; recordings have one of their own; reading and making vectors happen in
+background threads.
 """
 
 import argparse
@@ -23,24 +24,30 @@ from app.protocol.library import (
     CollectionList,
     CreateCollection,
     DeleteCollection,
+    FailRecording,
     FindInDocument,
     GetDocument,
     GetDocumentSource,
     GetLibraryStatus,
     GetText,
+    GetTextTimes,
     GetWordBoxes,
     Hit,
     LibraryStatus,
     ListCollections,
     ListFiles,
     MoveFiles,
+    NoteTranscription,
     PauseIngestion,
     RefreshFiles,
     RemoveFiles,
     RenameCollection,
+    ResumeRecordings,
     RetryFiles,
     Search,
     SearchResult,
+    StoreTranscript,
+    TakeRecording,
     Throttle,
 )
 from app.protocol.system import DoctorReport, Empty
@@ -50,6 +57,7 @@ from app.worker.library.chroma_cache import MODES as INDEX_MODES
 from app.worker.library.documents import DocumentReader
 from app.worker.library.library import Library
 from app.worker.library.operations import FileOperations
+from app.worker.library.recordings import Recordings
 from app.worker.runtime import Handler, Job, Later, Reply, Worker
 
 log = logging.getLogger(__name__)
@@ -113,6 +121,7 @@ class LibraryService:
             "documents": {
                 GetDocument: self._reading(DocumentReader.info),
                 GetText: self._reading(DocumentReader.text),
+                GetTextTimes: self._reading(DocumentReader.times),
                 GetWordBoxes: self._reading(DocumentReader.boxes),
                 FindInDocument: self._reading(DocumentReader.find),
                 GetDocumentSource: self._reading(DocumentReader.source),
@@ -134,6 +143,13 @@ class LibraryService:
                 RenameCollection: self._rename_collection,
                 DeleteCollection: self._changing(FileOperations.delete_collection),
             },
+            "recordings": {
+                TakeRecording: self._recording(Recordings.take),
+                NoteTranscription: self._recording(Recordings.note),
+                StoreTranscript: self._recording(Recordings.store),
+                FailRecording: self._recording(Recordings.fail),
+                ResumeRecordings: self._recording(Recordings.resume),
+            },
             "checks": {CheckLibrary: self._check},
         }
 
@@ -154,6 +170,14 @@ class LibraryService:
             self.open()
             assert self._documents is not None
             return method(self._documents, request, job)
+
+        return handle
+
+    def _recording(
+        self, method: Callable[[Recordings, Any, Job], Body]
+    ) -> Callable[[Any, Job], Body | Reply | Later]:
+        def handle(request: Any, job: Job) -> Body:
+            return method(self.open().recordings, request, job)
 
         return handle
 

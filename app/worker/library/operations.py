@@ -108,15 +108,15 @@ class FileOperations:
 
     def retry(self, request: RetryFiles, _job: Job) -> Empty:
         """Queue files again."""
-        self._library.reader.cancel(request.location_ids)
+        self._library.stop_reading(request.location_ids)
         with self._database.write() as connection:
-            self._files.requeue(connection, request.location_ids)
+            self._files.requeue(connection, request.location_ids, anew=True)
         self._library.files_queued(request.location_ids)
         return Empty()
 
     def cancel(self, location_ids: Collection[int]) -> Empty:
         """Stop reading files; those that are final already stay as they are."""
-        self._library.reader.cancel(location_ids)
+        self._library.stop_reading(location_ids)
         discarded: list[int] = []
         with self._database.write() as connection:
             rows = fetch(
@@ -191,7 +191,7 @@ class FileOperations:
         return len(removed)
 
     def _after_removal(self, removed: Sequence[int], discarded: Sequence[int]) -> None:
-        self._library.reader.cancel(removed)
+        self._library.stop_reading(removed)
         self._library.catalogue.changed()
         self._library.documents_discarded(discarded)
         self._library.waiters.removed(removed)

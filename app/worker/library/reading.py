@@ -20,6 +20,7 @@ from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore, NewDocument, discard
 from app.worker.library.file_store import FileStore, Outcome, QueuedFile
 from app.worker.library.pace import READING_STEPS, Pace, lower_priority
+from app.worker.library.recording_store import RecordingStore
 from app.worker.library.schema import MAX_CHUNKS
 from app.worker.library.sources import (
     CHANGING,
@@ -41,6 +42,7 @@ MAX_READINGS = 3
 """How often a file that changes while it is read is read before it is given up."""
 _RETRY_S = 5.0
 _WARM_DELAY_S = 1.5
+_RECORDING_CODES = frozenset({"unsupported.audio", "unsupported.video"})
 _PARSER_CRASH_CODES = frozenset({"parser.crashed"})
 
 CRASHED = Outcome(
@@ -77,6 +79,7 @@ class ReaderEvents:
         discarded: documents that no location holds any more.
         trouble: an error that stops reading for now.
         recovered: reading goes on after trouble.
+        recording: a file holds sound, so others make its text.
     """
 
     changed: Callable[[Iterable[int]], None]
@@ -85,6 +88,7 @@ class ReaderEvents:
     discarded: Callable[[Sequence[int]], None]
     trouble: Callable[[AppError], None]
     recovered: Callable[[], None]
+    recording: Callable[[int], None]
 
 
 class Reader:
@@ -105,6 +109,7 @@ class Reader:
         self._database, self._files, self._documents = database, files, documents
         self._catalogue, self._parser, self._counter = catalogue, parser, counter
         self._pace, self._events = pace, events
+        self._recordings = RecordingStore(database)
         self._wake = threading.Condition()
         self._has_work = True
         self._paused = False
@@ -259,7 +264,10 @@ class _Reading:
                     return
             raise file_error(CHANGING)
         except FileError as error:
-            self._finish(outcome_of(error))
+            if error.code in _RECORDING_CODES:
+                self._hand_over()
+            else:
+                self._finish(outcome_of(error))
         except (Interrupted, ParseCancelled):
             log.info("reading of file %d was cancelled", self._file.location_id)
             if self._reader._stopped:
@@ -280,7 +288,7 @@ class _Reading:
                 return False
         chunks = chunk_document(parsed, self._reader._counter)
         if len(chunks) > MAX_CHUNKS:
-            parsed, chunks = _mark_cut(parsed), chunks[:MAX_CHUNKS]
+            parsed, chunks = mark_cut(parsed), chunks[:MAX_CHUNKS]
         document = NewDocument(content_hash, parsed, chunks, self._seconds())
         document_id = self._documents.store(document, self._active.cancelled, self._publisher(before))
         if document_id is None:
@@ -322,6 +330,9 @@ class _Reading:
         document_id = self._documents.find_live(content_hash)
         if document_id is None:
             return False
+        if self._file.anew and self._documents.is_transcript(document_id):
+            self._hand_over()
+            return True
         with self._transaction() as connection:
             if connection is not None:
                 self._link(connection, document_id, stat)
@@ -330,6 +341,16 @@ class _Reading:
         self._events.stored()  # its vectors may still be missing
         self._tell()
         return True
+
+    def _hand_over(self) -> None:
+        """Let a recording wait to be transcribed, out of the way of other files."""
+        assert self._hash is not None
+        assert self._stat is not None
+        with self._transaction() as connection:
+            if connection is not None:
+                self._reader._recordings.wait(connection, self._file.location_id, self._hash, self._stat)
+        self._events.changed([self._file.location_id])
+        self._events.recording(self._file.location_id)
 
     def _publisher(self, stat: os.stat_result) -> Callable[[apsw.Connection, int], bool]:
         def publish(connection: apsw.Connection, document_id: int) -> bool:
@@ -388,7 +409,8 @@ class _Reading:
         return time.monotonic() - self._started
 
 
-def _mark_cut(parsed: Parsed) -> Parsed:
+def mark_cut(parsed: Parsed) -> Parsed:
+    """Give a document with the note that it has too many passages."""
     return dataclasses.replace(
         parsed,
         partial_code="library.too_many_passages",

@@ -152,7 +152,39 @@ INSERT INTO collections (name, name_key, is_default, created_at)
 VALUES ('My documents', 'my documents', 1, unixepoch('subsec'));
 """
 
-MIGRATIONS = (_V1,)
+_V2 = """
+-- Recordings: their text is made outside of this process.
+-- `waiting`: to be transcribed (and not read any more); `later`: waits for something that is not here yet.
+ALTER TABLE locations ADD COLUMN recording TEXT NOT NULL DEFAULT ''
+    CHECK (recording IN ('', 'waiting', 'later'));
+-- The user wants it transcribed once more, although its content is known.
+ALTER TABLE locations ADD COLUMN anew INTEGER NOT NULL DEFAULT 0 CHECK (anew IN (0, 1));
+-- How often the file was changed while it was transcribed.
+ALTER TABLE locations ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+DROP INDEX locations_queued;
+CREATE INDEX locations_queued ON locations (attempts, id) WHERE state = 'queued' AND recording = '';
+CREATE INDEX locations_to_transcribe ON locations (recording, attempts, id) WHERE recording <> '';
+
+ALTER TABLE documents ADD COLUMN sound_ms INTEGER;      -- length of the recording; NULL for other documents
+ALTER TABLE documents ADD COLUMN language TEXT NOT NULL DEFAULT '';
+
+-- When the stretches of a transcript's text are said.
+CREATE TABLE times (
+    document_id INTEGER NOT NULL REFERENCES documents (id),
+    char_start INTEGER NOT NULL,
+    char_end INTEGER NOT NULL CHECK (char_end > char_start),
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL CHECK (end_ms >= start_ms),
+    PRIMARY KEY (document_id, char_start)
+) STRICT, WITHOUT ROWID;
+
+-- Recordings that an earlier version could not use are looked at again.
+UPDATE locations SET state = 'queued', reason_code = '', reason = '', hint = '', seconds = NULL, attempts = 0,
+    crashes = 0, revision = revision + 1
+WHERE state = 'unsupported' AND reason_code IN ('unsupported.audio', 'unsupported.video');
+"""
+
+MIGRATIONS = (_V1, _V2)
 
 
 def chunk_id(document_id: int, ordinal: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.protocol.library import FINAL_STATES, AddResult, FileEntry, FileResult, FileState
 from app.worker.library.file_store import FileStore
+from app.worker.library.recording_store import WAITS_CODE
 from app.worker.runtime import Cancelled, Job
 
 _FAILED = frozenset({FileState.FAILED, FileState.MISSING})
@@ -75,7 +76,7 @@ class Waiters:
                 self._tell(waiter, entry, known=True)
             waiter.open_ids.update(new)
             for entry in self._files.entries(new):
-                if entry.state in FINAL_STATES:
+                if entry.state in FINAL_STATES or _is_postponed(entry):
                     self._tell(waiter, entry)
 
     def walked(self, waiter: Waiter) -> None:
@@ -107,6 +108,15 @@ class Waiters:
             for entry in self._files.entries(wanted):
                 for waiter in list(self._open):
                     if entry.location_id in waiter.open_ids and entry.state in FINAL_STATES:
+                        self._tell(waiter, entry)
+
+    def postponed(self, location_ids: Iterable[int]) -> None:
+        """Note that files wait for something that may not come soon: nobody has to wait with them."""
+        with self._lock:
+            wanted = set().union(*(waiter.open_ids for waiter in self._open)) & set(location_ids)
+            for entry in self._files.entries(wanted) if wanted else ():
+                for waiter in list(self._open):
+                    if entry.location_id in waiter.open_ids:
                         self._tell(waiter, entry)
 
     def removed(self, location_ids: Iterable[int]) -> None:
@@ -155,3 +165,8 @@ class Waiters:
                 waiter.ended = True
                 self._open.discard(waiter)
                 waiter.job.end_with_error(Cancelled())
+
+
+def _is_postponed(entry: FileEntry) -> bool:
+    """Tell whether a recording waits for something that is not here, and not just for its turn."""
+    return entry.state == FileState.QUEUED and entry.reason_code not in ("", WAITS_CODE)

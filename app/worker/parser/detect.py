@@ -65,6 +65,16 @@ def _refuse_by_magic(head: bytes, *, is_text: bool) -> None:
         and head[14:18] in (b"\x28\0\0\0", b"\x0c\0\0\0", b"\x7c\0\0\0")
     ):
         raise Refusal("unsupported.image", {"kind": "BMP"})
+    if not is_text and _is_transport_stream(head):
+        raise Refusal("unsupported.video", {"kind": "MPEG transport stream"})
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Tell whether packets of a transport stream follow each other (ISO/IEC 13818-1; 192 bytes on discs)."""
+    return any(
+        len(head) > first + 3 * size and all(head[first + n * size] == 0x47 for n in range(4))
+        for first, size in ((0, 188), (4, 192))
+    )
 
 
 def _judge_ole(source: Source) -> Refusal:
@@ -91,7 +101,17 @@ def _judge_binary(source: Source) -> tuple[str, dict[str, str | int]]:
         "ppt": ("file.damaged", "PPT file"),
         "mp3": ("unsupported.audio", "MP3"),
         "aac": ("unsupported.audio", "AAC"),
+        "mp2": ("unsupported.audio", "MP2"),
+        "opus": ("unsupported.audio", "Opus"),
+        "wav": ("unsupported.audio", "WAV"),
+        "flac": ("unsupported.audio", "FLAC"),
+        "m4a": ("unsupported.audio", "M4A"),
+        "mp4": ("unsupported.video", "MP4"),
+        "mov": ("unsupported.video", "QuickTime"),
+        "mkv": ("unsupported.video", "Matroska"),
+        "webm": ("unsupported.video", "WebM"),
         "mpg": ("unsupported.video", "MPEG"),
+        "mpeg": ("unsupported.video", "MPEG"),
         "tga": ("unsupported.image", "TGA"),
         "dmg": ("unsupported.archive", "disc image"),
         "pyc": ("unsupported.program", "Python bytecode"),

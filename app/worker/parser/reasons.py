@@ -118,11 +118,17 @@ _REASONS: dict[str, _Reason] = {
     ),
     # other kinds of file
     "unsupported.image": _Reason("unsupported", "This is a picture ({kind}).", _OCR_HINT),
+    # The library has recordings transcribed instead of showing these two.
     "unsupported.audio": _Reason(
-        "unsupported", "This is a sound recording ({kind}).", "Add its transcript, if there is one."
+        "unsupported", "This is a sound recording ({kind}).", "Transcribe it, then read the transcript."
     ),
     "unsupported.video": _Reason(
-        "unsupported", "This is a video ({kind}).", "Add its transcript or subtitles."
+        "unsupported", "This is a video ({kind}).", "Transcribe it, then read the transcript."
+    ),
+    "unsupported.music": _Reason(
+        "unsupported",
+        "This file holds notes to be played ({kind}), not recorded sound, so nobody speaks in it.",
+        "",
     ),
     "unsupported.archive": _Reason("unsupported", "This is an archive ({kind}).", _UNPACK_HINT),
     "unsupported.legacy": _Reason(
