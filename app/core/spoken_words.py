@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from app.core.answer_marks import without_marks
 
 _ENDS = ".!?…؟。！？｡．।॥۔።:;,"
-# What stands inside code and formulas never reaches over the end of a sentence: an unclosed mark in a text that
-# is still being written must not change sentences that were given already.
+# What stands inside code and formulas never reaches over the end of a sentence: an unclosed mark in a text
+# that is still being written must not change sentences that were given already.
 _INNER = r"(?:(?![.!?…؟]\s|[。！？｡．।॥۔።]|\n\s*\n).)"
 
 CODE_SPAN = rf"(?<!`)(?P<ticks>`{{1,2}})(?![`\s])(?P<code>{_INNER}{{1,300}}?)(?<!`)(?P=ticks)"
