@@ -151,8 +151,7 @@ def _parts(source: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             break
         yield start, cut
         start = cut + len(source[cut:end]) - len(source[cut:end].lstrip())
-    if start < end:
-        yield start, end
+    yield start, end
 
 
 def _of_table(text: str, block: Block, phrases: Phrases) -> Iterator[Sentence]:

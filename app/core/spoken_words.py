@@ -34,7 +34,8 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,300}>")
 _LINE_MARKS = re.compile(r"\n[^\S\n]*(?:>[^\S\n]?)+")
 _TASK = re.compile(r"^\[(?P<done>[ xX])\]\s+")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_EMPHASIS = re.compile(r"(?<![^\W_])[*_]+(?=\S)|(?<=\S)[*_]+(?![^\W_])|\*\*|(?<=\w)\*(?=\w)|~~|==")
+_EMPHASIS = re.compile(r"(?<![^\W_])[*_]+(?=\S)|(?<=\S)[*_]+(?![^\W_])|\*\*|~~|==")
+_TIMES = re.compile(r"(?<=\w)\s*\*\s*(?=\w)")
 _BARS = re.compile(r"\s*\|\s*")
 _EMPTY = re.compile(r"\(\s*[,;]?\s*\)|\[\s*\]|“\s*”|\"\s*\"")
 _SPACE_BEFORE = re.compile(r"\s+([.,;:!?…])(?!\w)")
@@ -235,8 +236,8 @@ def spoken(source: str, phrases: Phrases) -> str:
     text = _ADDRESS.sub(lambda match: phrases.link.format(name=_host(match["address"])), text)
     text = _TAG.sub("", _BREAK.sub(", ", text))
     text = _EMPHASIS.sub("", text).replace("`", "").replace("[", "").replace("]", "")
-    text = _BARS.sub(", ", html.unescape(text))
-    text = _said(_unprotected(text), phrases)
+    text = _BARS.sub(", ", _unprotected(html.unescape(text)))
+    text = _said(_TIMES.sub(" × ", text), phrases)
     text = _SPACE_BEFORE.sub(r"\1", _EMPTY.sub("", " ".join(text.split()))).strip(" ,;")
     if not any(character.isalnum() for character in text):
         return ""
@@ -296,7 +297,7 @@ def _said(text: str, phrases: Phrases) -> str:
 
 def _sound_of(character: str) -> str:
     if character.isascii():
-        return " " if character in "*#~^\\" or not character.isprintable() else character
+        return " " if character in "*#~^`\\" or not character.isprintable() else character
     category = unicodedata.category(character)
     if category in ("So", "Sk", "Cf", "Co", "Cs", "Cc", "Cn") and character not in "°©®™№":
         return "" if category in ("Cf", "Cs") else " "
