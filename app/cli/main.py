@@ -14,7 +14,19 @@ from types import ModuleType
 
 from app import __version__
 from app.cli import arguments
-from app.cli.commands import ask, chat, doctor, ingest, library, models, network, search
+from app.cli.commands import (
+    ask,
+    chat,
+    doctor,
+    ingest,
+    library,
+    models,
+    network,
+    search,
+    speak,
+    transcribe,
+    voices,
+)
 from app.cli.notices import Notices
 from app.cli.output import close_quietly, prepare, print_error
 from app.client import Cancelled, HostClient
@@ -29,6 +41,9 @@ COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "ask": (ask, "answer a question from the documents"),
     "library": (library, "list and remove files and collections"),
     "models": (models, "list, choose, measure and set models"),
+    "transcribe": (transcribe, "write down what is said in audio and video files"),
+    "speak": (speak, "speak a text into a sound file"),
+    "voices": (voices, "list speech models, voices and sound devices"),
     "network": (network, "show and switch connections to the network"),
     "doctor": (doctor, "check the data folder and the engines"),
 }

@@ -22,6 +22,7 @@ from app.host.supervision import Worker, stop_all
 from app.host.worker_process import Limits
 from app.protocol.chat import Ask
 from app.protocol.library import AddContent, AddPaths
+from app.protocol.voice import SpeakText, TranscribeFile
 
 if TYPE_CHECKING:
     from app.host.services.wiring import Services
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 END_LIMIT_S = 5.0
 WORKERS = ("library", "inference", "render", "decoder", "voice")
-_JOBS = frozenset({Ask, AddPaths, AddContent})
+_JOBS = frozenset({Ask, AddPaths, AddContent, SpeakText, TranscribeFile})
 _IDLE_POLL_S = 0.25
 _BUSY_POLL_S = 1.0
 

@@ -56,6 +56,8 @@ class Worker:
         self._last_death: Death | None = None
         self._ended: asyncio.Future[Death] | None = None
         self._stopping = False
+        self._resting = False
+        self._n_open, self._used_at = 0, time.monotonic()
         self._on_event: Callable[[Message], None] = _ignore
         self._on_ready: Callable[[], None] = _nothing
         self._on_end: Callable[[], None] = _nothing
@@ -86,6 +88,22 @@ class Worker:
         if not self._stopping and (self._supervisor is None or self._supervisor.done()):
             self._set_state("starting")
             self._supervisor = asyncio.create_task(self._supervise(), name=f"{self.kind} supervision")
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last request ended; 0 while one is open, or where no process runs."""
+        return 0.0 if self._n_open or not self.is_ready else time.monotonic() - self._used_at
+
+    async def rest(self) -> None:
+        """End a process that nobody needs, to give its memory back; the next request starts another.
+
+        Silent where requests are open, or where it does not run.
+        """
+        if self._process is None or self._supervisor is None or not self.is_ready or self._n_open:
+            return
+        self._resting, self._state = True, "resting"  # who asks from now on waits for the next process
+        await self._process.shut_down()
+        await asyncio.wait({self._supervisor})
 
     def forgive(self) -> None:
         """Forget earlier crashes: the user changed what may have caused them."""
@@ -119,6 +137,7 @@ class Worker:
             Cancelled: the worker ended it as cancelled.
         """
         process, ended = await self._ready_process()
+        self._n_open += 1
         try:
             async with contextlib.aclosing(process.channel.stream(request, payload)) as stream:
                 async for message in stream:
@@ -130,6 +149,8 @@ class Worker:
             raise Cancelled(end.message.body) from end
         except ConnectionLost as error:
             raise (await self._reason(ended, activity)) from error
+        finally:
+            self._n_open, self._used_at = self._n_open - 1, time.monotonic()
 
     async def _reason(self, ended: "asyncio.Future[Death]", activity: str) -> WorkerError:
         death = await asyncio.shield(ended)
@@ -191,6 +212,10 @@ class Worker:
         while True:
             death = await self._live()
             if self._stopping:
+                return
+            if self._resting:
+                self._resting = False
+                self._set_state("stopped")
                 return
             self._last_death = death
             self._forgive_after_quiet_time()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 from app.core.errors import AppError
@@ -23,6 +23,7 @@ _MAX_NAMED = 3
 _OTHERS = 0o077
 
 Checker = Callable[[], Iterable[Check]]
+Trial = Callable[[], Awaitable[Iterable[Check]]]
 
 
 class DoctorService:
@@ -37,14 +38,15 @@ class DoctorService:
         workers: Mapping[str, Worker],
         checkers: Iterable[Checker],
         queue: AnswerQueue | None = None,
+        trials: Iterable[Trial] = (),
     ) -> None:
-        """Take what is checked; `checkers` are those of other services, run in a thread.
+        """Take what is checked; `checkers` of other services run in a thread, their `trials` ask workers.
 
         The generation waits its turn in the queue, so that it takes no model from under an answer.
         """
         self._queue = queue or AnswerQueue()
         self._paths, self._library, self._engine, self._models = paths, library, engine, models
-        self._workers, self._checkers = workers, list(checkers)
+        self._workers, self._checkers, self._trials = workers, list(checkers), list(trials)
 
     def handlers(self) -> Mapping[type[Body], Handler]:
         """Give the handlers by request type."""
@@ -56,6 +58,8 @@ class DoctorService:
             checks.extend(await asyncio.to_thread(checker))
         checks.extend(await self._library_checks())
         checks.append(await self._generation_check())
+        for trial in self._trials:
+            checks.extend(await trial())
         checks.extend(self._worker_checks())
         return DoctorReport(checks=tuple(checks))
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from app.core.errors import AppError
@@ -15,10 +15,17 @@ from app.protocol.library import (
     AddContent,
     AddPaths,
     CheckLibrary,
+    FailRecording,
     GetDocumentSource,
     GetLibraryStatus,
     LibraryStatus,
+    NoteTranscription,
+    RecordingUnwanted,
+    RecordingWaits,
+    ResumeRecordings,
     Search,
+    StoreTranscript,
+    TakeRecording,
     Throttle,
 )
 from app.protocol.system import DONE
@@ -28,7 +35,19 @@ log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Body)
 
 MODULE = "app.protocol.library"
-INTERNAL = frozenset({CheckLibrary, GetDocumentSource, Throttle})
+INTERNAL = frozenset(
+    {
+        CheckLibrary,
+        FailRecording,
+        GetDocumentSource,
+        NoteTranscription,
+        ResumeRecordings,
+        StoreTranscript,
+        TakeRecording,
+        Throttle,
+    }
+)
+_ABOUT_RECORDINGS = frozenset({RecordingUnwanted.TYPE, RecordingWaits.TYPE})
 _ACTIVITIES: Mapping[type[Body], str] = {
     AddPaths: "while adding files",
     AddContent: "while adding a file",
@@ -46,6 +65,8 @@ class LibraryService:
         self._status: LibraryStatus | None = None
         self._n_answers = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._on_recording: Callable[[Body], None] = _ignore
+        self._on_answers: Callable[[bool], None] = _ignore
         worker.listen(on_event=self._on_event, on_ready=self._on_ready)
 
     def handlers(self) -> Mapping[type[Body], Handler]:
@@ -56,11 +77,21 @@ class LibraryService:
         """Send a request to the worker and return its result. Raises AppError."""
         return await self._worker.call(request, activity=_ACTIVITIES.get(type(request), ""))
 
+    def listen(self, on_recording: Callable[[Body], None], on_answers: Callable[[bool], None]) -> None:
+        """Set who transcribes recordings.
+
+        Args:
+            on_recording: gets RecordingWaits, also whenever the worker has started, and RecordingUnwanted.
+            on_answers: told when answers begin to be written, and when none is any more.
+        """
+        self._on_recording, self._on_answers = on_recording, on_answers
+
     async def throttle(self, active: bool) -> None:
         """Say that an answer starts or has ended; several may run at once."""
         was_active = self._n_answers > 0
         self._n_answers = max(0, self._n_answers + (1 if active else -1))
         if was_active != (self._n_answers > 0):
+            self._on_answers(self._n_answers > 0)
             await self._tell_throttle()
 
     async def _tell_throttle(self) -> None:
@@ -91,18 +122,26 @@ class LibraryService:
         raise AssertionError("a stream ends with done or raises")  # pragma: no cover
 
     def _on_event(self, message: Message) -> None:
-        if message.type == LibraryStatus.TYPE:
+        if message.type == LibraryStatus.TYPE or message.type in _ABOUT_RECORDINGS:
             try:
-                status = from_message(message)
+                body = from_message(message)
             except ProtocolError as error:
-                log.warning("the library worker sent a bad status: %s", error)
+                log.warning("the library worker sent a bad event: %s", error)
                 return
-            assert isinstance(status, LibraryStatus)
-            self._status = status
+            if isinstance(body, LibraryStatus):
+                self._status = body
+            elif body is not None:
+                self._on_recording(body)
+                return
         self._events.forward(message)
 
     def _on_ready(self) -> None:
+        self._on_recording(RecordingWaits())
         if self._n_answers > 0:
             task = asyncio.get_running_loop().create_task(self._tell_throttle(), name="throttle")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+
+def _ignore(what: object) -> None:
+    """Drop what nobody listens to."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from app.core.errors import FileError, UsageError
+from app.core.errors import UsageError
+from app.host.services.document_source import unchanged_source
 from app.host.services.ports import Handler, LibraryPort, Reply, RequestContext
 from app.host.supervision import Worker
 from app.protocol.body import Body
-from app.protocol.library import GetDocumentSource
 from app.protocol.page import DrawPage, RenderPage
 
 MIN_SCALE, MAX_SCALE = 0.1, 8.0
@@ -26,21 +26,14 @@ class PagesService:
     async def _render(self, request: RenderPage, context: RequestContext) -> Reply:
         if not MIN_SCALE <= request.scale <= MAX_SCALE:
             raise UsageError("page.bad_scale", f"A page cannot be drawn at the scale {request.scale:g}.")
-        source = await self._library.call(GetDocumentSource(document_id=request.document_id))
-        if source.source == "missing":
-            raise FileError(
-                "document.source_missing",
-                "The file of this document is not there any more, so its pages cannot be drawn.",
-                "Its stored text can still be read. Put the file back to see the pages.",
-            )
-        if source.source != "unchanged":
-            raise FileError(
-                "document.source_changed",
-                "The file of this document has changed since it was read, so its pages are not shown.",
-                "Its stored text can still be read. Retry the file in the library to read it again.",
-            )
+        path = await unchanged_source(
+            self._library,
+            request.document_id,
+            "its pages cannot be shown",
+            "Its stored text can still be read.",
+        )
         image, pixels = await self._renderer.call_with_payload(
-            DrawPage(path=source.path, page=request.page, scale=request.scale),
+            DrawPage(path=path, page=request.page, scale=request.scale),
             activity=f"while drawing page {request.page}",
         )
         return Reply(image, pixels)

@@ -39,6 +39,7 @@ from app.host.services.pages import PagesService
 from app.host.services.ports import Events, Handler, Service
 from app.host.services.prompt_preview import PromptPreviewService
 from app.host.services.settings import SettingsService
+from app.host.services.voice import VoiceService
 from app.host.supervision import Worker
 from app.protocol.body import Body
 from app.protocol.hardware import GetHardware
@@ -57,17 +58,20 @@ class Services:
     chats: Chats
     models: ModelsService
     downloads: DownloadsService
+    voice: VoiceService
 
     async def open(self) -> None:
         """Go on with what the end of the program before broke off."""
         await self.downloads.open()
+        self.voice.open()
 
     def is_busy(self) -> bool:
         """Whether work runs that the end of the host would break off."""
-        return self.downloads.is_busy()
+        return self.downloads.is_busy() or self.voice.is_busy()
 
     async def close(self) -> None:
         """Finish what is still to be written."""
+        await self.voice.close()
         await self.models.close()
         await self.downloads.close()
         await self.chats.close()
@@ -100,6 +104,7 @@ def wire(
     network, token = Network(Ledger(paths.network_ledger_path), settings.current, events), AccessToken()
     hub = Hub(network, token, settings)
     downloads = DownloadsService(paths.models_dir, hub, catalogue.find_now, settings, events)
+    voice = VoiceService(paths, models_dir, workers, library, settings, events)
     checkers = [lambda: [settings.check()], chats.check]
     services: tuple[Service, ...] = (
         ConversationsService(chats, events),
@@ -112,12 +117,13 @@ def wire(
         downloads,
         PagesService(library, workers["render"]),
         hardware,
-        DoctorService(paths, library, engine, models, workers, checkers, queue),
+        voice,
+        DoctorService(paths, library, engine, models, workers, checkers, queue, [voice.checks]),
     )
     handlers: dict[type[Body], Handler] = {}
     for service in services:
         handlers |= service.handlers()
-    return Services(handlers, settings, chats, models, downloads)
+    return Services(handlers, settings, chats, models, downloads, voice)
 
 
 def _wire_models(
