@@ -51,6 +51,7 @@ from app.ui.tasks import TaskSpawner
 from app.ui.theme import SETTINGS, Theme
 from app.ui.toasts import ToastArea
 from app.ui.viewer.pane import ViewerPane
+from app.ui.voice.reading_window import ReadingParts, WindowReading
 from app.ui.window_actions import THEME_MARK, Command, WindowActions
 from app.ui.window_drops import WindowDrops
 from app.ui.window_models import Joined, WindowModels
@@ -158,6 +159,18 @@ class MainWindow(QMainWindow):
         self.overlay = DropOverlay(self._theme, central)
         self._drops = WindowDrops(self, self.chat_pane, self.library_pane, self.intake, self.overlay)
         self.models = WindowModels(self._joined(), self)
+        self.reading = WindowReading(
+            ReadingParts(
+                session=self._session,
+                tasks=self._tasks,
+                notifier=self._notifier,
+                theme=self._theme,
+                chats=self.chats,
+                chat_pane=self.chat_pane,
+                viewer=self.viewer_pane,
+            ),
+            self,
+        )
 
     def _joined(self) -> Joined:
         return Joined(
@@ -224,6 +237,12 @@ class MainWindow(QMainWindow):
             Command(
                 "", "Ctrl+Shift+I", self.models.choose_images, help=tr("Attach an image to the question")
             ),
+            Command(
+                "",
+                "Ctrl+Shift+R",
+                self.reading.toggle,
+                help=tr("Read the last answer aloud, or stop reading"),
+            ),
             Command("", "Ctrl+L", self.chat_pane.focus_composer, help=tr("Go to the text field")),
             Command("", "Ctrl+K", self._focus_search, help=tr("Search conversations")),
             Command("", "F6", self.focus_next_pane, help=tr("Go to the next pane")),
@@ -262,6 +281,7 @@ class MainWindow(QMainWindow):
             )  # window.json only spares the first picture from being the other one
             self.actions_.show_theme(theme)
         self.models.show_settings(settings.values)
+        self.reading.show_settings(settings.values)
         self.guide.on_settings(settings.values)
 
     @Slot(str)
@@ -541,6 +561,8 @@ class MainWindow(QMainWindow):
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
         """Stop on Esc; paste outside text fields adds to the library."""
         if event.key() == Qt.Key.Key_Escape:
+            if self.chats.current.live is None:
+                self.reading.stop()
             self.chat_pane.stop()
         elif event.matches(QKeySequence.StandardKey.Paste) and not isinstance(
             QApplication.focusWidget(), QTextEdit | QLineEdit

@@ -98,6 +98,8 @@ class ChatPane(QFrame):
         line = QFrame()
         line.setFixedHeight(1)
         set_role(line, "line")
+        self._above_composer = QVBoxLayout()
+        self._above_composer.setContentsMargins(SPACE_L, 0, SPACE_L, 0)
         foot = QHBoxLayout()
         foot.setContentsMargins(SPACE_L, SPACE_S, SPACE_L, SPACE_M)
         self.composer.setMaximumWidth(MAX_CONTENT_WIDTH)
@@ -110,7 +112,17 @@ class ChatPane(QFrame):
         layout.addLayout(header)
         layout.addWidget(line)
         layout.addWidget(self._stack, 1)
+        layout.addLayout(self._above_composer)
         layout.addLayout(foot)
+
+    def add_above_composer(self, widget: QWidget) -> None:
+        """Put a strip between the messages and the composer, as wide as that."""
+        widget.setMaximumWidth(MAX_CONTENT_WIDTH)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(widget, 1000)
+        row.addStretch(1)
+        self._above_composer.addLayout(row)
 
     def _connect_parts(self) -> None:
         self.messages.citation_activated.connect(self._on_citation_activated)

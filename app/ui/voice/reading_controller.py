@@ -38,11 +38,13 @@ class Sentence:
         message_id: whose text it stands in; empty: no message's.
         start: half-open range of code points of the message's Markdown (of the text given, where there is no
             message); start and end are equal while nothing is heard.
+        without_marks: they count in the text without its citation marks, see `Reading`.
     """
 
     message_id: str = ""
     start: int = 0
     end: int = 0
+    without_marks: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Reading:
         text: as given last.
         offset: where the text begins in the message's.
         title: what it is, in words; empty for a whole message.
+        without_marks: the text is `answer_marks.without_marks` of the message's: that of an answer that is
+            being written, whose marks are not final.
         phase: `preparing`, `speaking`, `paused`, `waiting` (for more text); empty: nothing is read.
         sentence: the one heard.
     """
@@ -64,6 +68,7 @@ class Reading:
     text: str = ""
     offset: int = 0
     title: str = ""
+    without_marks: bool = False
     phase: str = ""
     sentence: Sentence = Sentence()
 
@@ -145,7 +150,14 @@ class ReadingController(QObject):
     # --- wishes
 
     def read(
-        self, message_id: str, text: str, whole: bool = True, *, offset: int = 0, title: str = ""
+        self,
+        message_id: str,
+        text: str,
+        whole: bool = True,
+        *,
+        offset: int = 0,
+        title: str = "",
+        without_marks: bool = False,
     ) -> None:
         """Read a text aloud instead of what is read now.
 
@@ -155,12 +167,13 @@ class ReadingController(QObject):
             whole: False: `extend` brings more, and the last sentence may be incomplete.
             offset: where the text begins in the message's.
             title: what it is, in words, where it is not a whole message.
+            without_marks: the text lacks the citation marks that the message's has.
         """
         if self.is_reading:
             self._end(ReadingOutcome(self._reading.message_id, "replaced"))
         reading_id = f"reading-{next(_numbers)}"
         self._is_whole, self._sent_text, self._sent_whole = whole, text, whole
-        self._set(Reading(reading_id, message_id, text, offset, title, "preparing"))
+        self._set(Reading(reading_id, message_id, text, offset, title, without_marks, "preparing"))
         request = ReadAloud(reading=reading_id, text=text, whole=whole, speed=self._speed)
         self._tasks.spawn(self._follow(request), "read aloud")
 
@@ -271,7 +284,7 @@ class ReadingController(QObject):
         start, end = progress.start + reading.offset, progress.end + reading.offset
         if progress.start >= progress.end:
             start = end = 0
-        sentence = Sentence(reading.message_id, start, end)
+        sentence = Sentence(reading.message_id, start, end, reading.without_marks)
         self._set(replace(reading, phase=progress.phase, sentence=sentence))
 
     def _set(self, reading: Reading) -> None:
