@@ -1,7 +1,7 @@
 """The marks `[n]` that a model writes into an answer: find them, take them out, put right ones back in."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _WORD = r"(?:passages?|sources?|documents?|refs?\.?)"
@@ -37,15 +37,17 @@ def code_ranges(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _CODE.finditer(text)]
 
 
+def mark_ranges(text: str) -> list[tuple[int, int]]:
+    """Give the ranges of the marks, each with the space before it: what `without_marks` takes out."""
+    return [match.span() for match in _marks(text)]
+
+
 def without_marks(text: str) -> tuple[str, tuple[Mark, ...]]:
     """Take the model's marks out of an answer; return what remains and where they stood."""
-    code = code_ranges(text)
     pieces: list[str] = []
     marks: list[Mark] = []
     length = position = 0
-    for match in _MARK.finditer(text):
-        if any(start < match.end() and match.start() < end for start, end in code):
-            continue
+    for match in _marks(text):
         piece = text[position : match.start()]
         pieces.append(piece)
         length += len(piece)
@@ -53,6 +55,13 @@ def without_marks(text: str) -> tuple[str, tuple[Mark, ...]]:
         marks.append(Mark(length, _numbers(match["square"] or match["round"] or match["wide"])))
     pieces.append(text[position:])
     return "".join(pieces), tuple(marks)
+
+
+def _marks(text: str) -> Iterator[re.Match[str]]:
+    code = code_ranges(text)
+    for match in _MARK.finditer(text):
+        if not any(start < match.end() and match.start() < end for start, end in code):
+            yield match
 
 
 def _numbers(text: str) -> tuple[int, ...]:

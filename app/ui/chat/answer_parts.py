@@ -158,7 +158,7 @@ class StatsLabel(ElidedLabel):
 
 
 class AnswerFooter(QWidget):
-    """Copy, ask again, and the figures."""
+    """Copy, read aloud, ask again, and the figures."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         """Lay out the parts."""
@@ -168,8 +168,10 @@ class AnswerFooter(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_XS)
         self.copy_button = self._button("copy", self.tr("Copy the answer"))
+        self.read_button = self._button("read-aloud", self.tr("Read the answer aloud"))
         self.retry_button = self._button("retry", self.tr("Ask again"))
         layout.addWidget(self.copy_button)
+        layout.addWidget(self.read_button)
         layout.addWidget(self.retry_button)
         self._stats = StatsLabel()
         set_role(self._stats, "faint")
@@ -186,6 +188,14 @@ class AnswerFooter(QWidget):
     def show_copied(self) -> None:
         """Say that the answer is in the clipboard."""
         bind_icon(self.copy_button, "check", self._theme, "ok")
+
+    def show_reading(self, *, is_read: bool) -> None:
+        """Offer to stop the reading of this answer, or to begin it."""
+        words = self.tr("Stop reading aloud") if is_read else self.tr("Read the answer aloud")
+        self.read_button.setToolTip(words)
+        self.read_button.setAccessibleName(words)
+        name, role = ("stop", "accent") if is_read else ("read-aloud", "text_faint")
+        bind_icon(self.read_button, name, self._theme, role)
 
     def _button(self, name: str, words: str) -> QToolButton:
         button = QToolButton()

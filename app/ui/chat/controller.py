@@ -10,6 +10,7 @@ from app.core.errors import AppError
 from app.protocol.chat import (
     AnswerStarted,
     Ask,
+    ChatMessage,
     Citation,
     ConversationChanged,
     ConversationEntry,
@@ -47,6 +48,8 @@ class ChatController(QObject):
         images_changed: an image of the shown conversation's unsent question came, went or got ready.
         cancellable_changed: whether `cancel_loading` would end a loading (bool).
         speed_measured: (tokens a second, whether the answer is still being written).
+        answer_written: (ChatMessage of an answer, whether it belongs to the shown conversation): more of it
+            came, or, where its state is another than `streaming`, it has ended.
 
     Attributes:
         loader: loads the chosen model ahead.
@@ -61,6 +64,7 @@ class ChatController(QObject):
     images_changed = Signal()
     cancellable_changed = Signal(bool)
     speed_measured = Signal(float, bool)
+    answer_written = Signal(object, bool)
 
     def __init__(
         self, session: Session, tasks: TaskSpawner, notifier: Notifier, parent: QObject | None = None
@@ -161,6 +165,7 @@ class ChatController(QObject):
         live.started.connect(self._on_answer_started)
         live.ended.connect(self._on_answer_ended)
         live.speed_measured.connect(self._on_speed_measured)
+        live.written.connect(self._on_answer_written)
         live.loading_changed.connect(self._tell_cancellable)
         self.busy_changed.emit(True)
         self._tasks.spawn(live.run(), "answer")
@@ -361,6 +366,7 @@ class ChatController(QObject):
             return
         conversation.live = None
         self._writing.remove(conversation)
+        self.answer_written.emit(live.message, conversation is self._current)
         self._tell_speed(conversation)
         if self._wanted_model is not None and not self._writing:
             wanted, self._wanted_model = self._wanted_model, None
@@ -371,6 +377,11 @@ class ChatController(QObject):
             conversation.model.deleteLater()
             self._drop_images(conversation)
         live.deleteLater()
+
+    @Slot(object)
+    def _on_answer_written(self, message: ChatMessage) -> None:
+        conversation = self._conversation_of(self.sender())
+        self.answer_written.emit(message, conversation is self._current)
 
     def _conversation_of(self, live: QObject) -> OpenConversation | None:
         return next((c for c in self._writing if c.live is live), None)

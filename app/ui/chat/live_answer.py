@@ -38,12 +38,14 @@ class LiveAnswer(QObject):
         ended: the LiveAnswer itself; `failed_unstored` tells whether the question was never stored.
         loading_changed: the model began, or ended, to be loaded for this answer (bool).
         speed_measured: about how many tokens a second come (float), at most once a second.
+        written: ChatMessage: more of the answer came, as far as it is shown.
     """
 
     started = Signal(object)
     ended = Signal(object)
     loading_changed = Signal(bool)
     speed_measured = Signal(float)
+    written = Signal(object)
 
     def __init__(
         self, session: Session, model: MessageModel, request: Ask, parent: QObject | None = None
@@ -88,6 +90,11 @@ class LiveAnswer(QObject):
     def question(self) -> str:
         """What was asked."""
         return self._request.question
+
+    @property
+    def message(self) -> ChatMessage:
+        """The answer as it is now; as it was kept, after the end."""
+        return self._message
 
     @property
     def failed_unstored(self) -> bool:
@@ -174,6 +181,7 @@ class LiveAnswer(QObject):
         spent_ms = (time.perf_counter() - began) * 1000
         # A long answer takes longer to show: leave the loop at least three quarters of the time.
         self._timer.setInterval(int(min(_MAX_FLUSH_MS, max(_FLUSH_MS, 4 * spent_ms))))
+        self.written.emit(replace(self._message, text=self._text))
 
     def _end_locally(self, state: str, error: AppError | None = None) -> None:
         """Show how it ended, where the host could not say."""

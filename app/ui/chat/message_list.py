@@ -10,6 +10,7 @@ from app.protocol.chat import ChatMessage
 from app.ui.chat.focus_walk import focus_stops, next_outside
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH, AnswerWidget, MessageWidget, UserMessageWidget
+from app.ui.chat.spoken_places import Spoken
 from app.ui.chat.thumbnails import Thumbnails
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
@@ -29,7 +30,7 @@ class MessageList(QAbstractScrollArea):
 
     Signals:
         As MessageWidget: citation_activated, link_activated, retry_requested, general_requested,
-        image_opened, models_requested.
+        image_opened, models_requested, reading_requested, selection_reading_requested.
     """
 
     citation_activated = Signal(str, int)
@@ -38,6 +39,8 @@ class MessageList(QAbstractScrollArea):
     general_requested = Signal(str)
     image_opened = Signal(object)
     models_requested = Signal()
+    reading_requested = Signal(str)
+    selection_reading_requested = Signal(str, str, int)
 
     def __init__(
         self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
@@ -52,6 +55,9 @@ class MessageList(QAbstractScrollArea):
         self._sticks = True
         self._anchor: tuple[int, int] = (0, 0)  # row at the view's top, pixels of it that are above
         self._is_laying_out = False
+        self._spoken = Spoken()
+        self._follows_reading = True
+        self._is_revealing = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
@@ -103,6 +109,49 @@ class MessageList(QAbstractScrollArea):
         """Give the widget of a row, where it exists now."""
         return self._widgets.get(row)
 
+    def show_spoken(self, spoken: Spoken) -> None:
+        """Mark the sentence that is read aloud and keep it in view, unless the user scrolled away from it."""
+        before, self._spoken = self._spoken, spoken
+        if spoken.message_id != before.message_id:
+            self._follows_reading = True
+        for row, widget in self._widgets.items():
+            if self._model.row(row).message.id in (before.message_id, spoken.message_id):
+                self._show_reading(row, widget)
+        if spoken.wanted and spoken.wanted != before.wanted and self._follows_reading:
+            self.reveal_spoken()
+
+    @Slot()
+    def reveal_spoken(self) -> None:
+        """Bring the sentence that is read aloud into view, and follow the reading from now on."""
+        self._follows_reading = True
+        row = self._model.find(self._spoken.message_id) if self._spoken.message_id else None
+        if row is None:
+            return
+        self._is_revealing = True
+        if row not in self._widgets:
+            self._reveal(row, 0, 0)
+        widget = self._widgets[row]
+        rect = widget.text.spoken_rect()
+        if not rect.isEmpty():
+            top = widget.text.y() + rect.top()
+            self._reveal(row, max(0, top - SPACE_L), rect.height() + 2 * SPACE_L)
+        self._is_revealing = False
+
+    def _show_reading(self, row: int, widget: MessageWidget) -> None:
+        message, spoken = self._model.row(row).message, self._spoken
+        is_read = bool(spoken.message_id) and message.id == spoken.message_id
+        widget.show_reading(is_read=is_read, spoken=spoken.range_in(message.text) if is_read else None)
+
+    def _is_spoken_in_view(self) -> bool:
+        """Tell whether the sentence that is read aloud can be seen, or at least its beginning."""
+        row = self._model.find(self._spoken.message_id) if self._spoken.message_id else None
+        widget = None if row is None else self._widgets.get(row)
+        if widget is None:
+            return False
+        rect = widget.text.spoken_rect()
+        top = widget.y() + widget.text.y() + rect.top()
+        return not rect.isEmpty() and -rect.height() < top < self.viewport().height()
+
     def is_at_end(self) -> bool:
         """Tell whether the newest text is in view."""
         bar = self.verticalScrollBar()
@@ -152,6 +201,7 @@ class MessageList(QAbstractScrollArea):
             widget = self._widgets.get(row)
             if widget is not None:
                 widget.show_row(self._model.row(row))
+                self._show_reading(row, widget)
         self._timer.start()
 
     @Slot(int)
@@ -161,6 +211,8 @@ class MessageList(QAbstractScrollArea):
         self._sticks = self.is_at_end()
         self._anchor = self._anchor_at(value)
         self.lay_out()
+        if self._spoken.wanted and not self._is_revealing:
+            self._follows_reading = self._is_spoken_in_view()
 
     @Slot()
     def _on_widget_resized(self) -> None:
@@ -276,7 +328,10 @@ class MessageList(QAbstractScrollArea):
         widget.general_requested.connect(self.general_requested)
         widget.image_opened.connect(self.image_opened)
         widget.models_requested.connect(self.models_requested)
+        widget.reading_requested.connect(self.reading_requested)
+        widget.selection_reading_requested.connect(self.selection_reading_requested)
         widget.resized.connect(self._on_widget_resized)
+        self._show_reading(row, widget)
         self._widgets[row] = widget
         self._measured[row] = False
         return widget

@@ -3,9 +3,23 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QRectF, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QMimeData,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QUrl,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import (
+    QAction,
     QColor,
+    QContextMenuEvent,
     QFont,
     QGuiApplication,
     QHelpEvent,
@@ -14,16 +28,28 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
     QTextBlock,
+    QTextCharFormat,
+    QTextCursor,
     QTextDocument,
     QTextOption,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolButton, QToolTip, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QMenu,
+    QSizePolicy,
+    QTextBrowser,
+    QTextEdit,
+    QToolButton,
+    QToolTip,
+    QWidget,
+)
 
 from app.protocol.chat import Citation
 from app.ui.chat.annotations import annotated
 from app.ui.chat.markdown_blocks import Block, parse
 from app.ui.chat.rich_text import CODE_HEADER_HEIGHT, LIST_INDENT, QUOTE_INDENT, Property, RichTextWriter
+from app.ui.chat.spoken_places import ShownMarkdown, Span, source_range
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme
@@ -38,10 +64,15 @@ class MessageText(QTextBrowser):
     Signals:
         citation_activated: index of the citation that was clicked or opened by keyboard.
         link_activated: the address (str) of a link; nothing is opened here.
+        reading_requested: read the message aloud.
+        selection_reading_requested: (text, code point of the message where it stands, or -1 where that
+            cannot be told): read what is chosen aloud.
     """
 
     citation_activated = Signal(int)
     link_activated = Signal(str)
+    reading_requested = Signal()
+    selection_reading_requested = Signal(str, int)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Show nothing yet."""
@@ -54,6 +85,7 @@ class MessageText(QTextBrowser):
         self._copy_buttons: list[QToolButton] = []
         self._code_blocks: list[QTextBlock] = []
         self._is_plain = False
+        self._spoken: Span | None = None
         self._set_up_view()
         self._writer = self._new_writer()
         theme.changed.connect(self._on_theme_changed)
@@ -102,10 +134,70 @@ class MessageText(QTextBrowser):
     def set_plain(self, text: str) -> None:
         """Show text without markup."""
         self._text, self._citations, self._unsupported = text, (), ()
-        self._is_plain = True
+        self._is_plain, self._blocks = True, []
         self._writer = self._new_writer()
         self._writer.write_plain(text)
         self._after_writing()
+
+    def set_spoken(self, spoken: Span | None) -> None:
+        """Mark the sentence that is read aloud; a range of the text, or None.
+
+        A range that begins where text is still to come is marked when it has come.
+        """
+        if spoken != self._spoken:
+            self._spoken = spoken
+            self._mark_spoken()
+
+    def spoken_rect(self) -> QRect:
+        """Give where the sentence that is read aloud stands, in pixels of this widget; empty: nowhere."""
+        rect = QRect()
+        for selection in self.extraSelections():
+            for position in (selection.cursor.selectionStart(), selection.cursor.selectionEnd()):
+                cursor = QTextCursor(self.document())
+                cursor.setPosition(position)
+                rect = rect.united(self.cursorRect(cursor).adjusted(0, 0, 1, 0))
+        return rect.translated(self.viewport().pos())
+
+    def chosen_source(self) -> tuple[str, int]:
+        """Give the Markdown behind the chosen words and where it begins; -1 and plain words if unknown."""
+        cursor = self.textCursor()
+        chosen = cursor.selection().toPlainText()
+        if not chosen.strip():
+            return "", -1
+        before = QTextCursor(self.document())
+        before.setPosition(cursor.selectionStart(), QTextCursor.MoveMode.KeepAnchor)
+        found = source_range(self._text, before.selection().toPlainText(), chosen)
+        return (self._text[found[0] : found[1]], found[0]) if found else (chosen, -1)
+
+    def _mark_spoken(self) -> None:
+        selections = []
+        look = QTextCharFormat()
+        look.setBackground(self._theme.colour("highlight"))
+        for start, end in self._spoken_spans():
+            selection = QTextEdit.ExtraSelection()
+            selection.cursor = QTextCursor(self.document())
+            selection.cursor.setPosition(start)
+            selection.cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
+            selection.format = look
+            selections.append(selection)
+        if selections or self.extraSelections():
+            self.setExtraSelections(selections)
+
+    def _spoken_spans(self) -> list[Span]:
+        if self._spoken is None or self._spoken[0] >= self._spoken[1]:
+            return []
+        if self._is_plain:
+            start, end = (_n_units(self._text[:place]) for place in self._spoken)
+            return [(start, min(end, self.document().characterCount() - 1))]
+        shown = ShownMarkdown(
+            self._text,
+            self._citations,
+            self._unsupported,
+            self._blocks,
+            self.document(),
+            self._theme.palette,
+        )
+        return shown.spans_of(self._spoken)
 
     def _write_tail(self, source: str) -> None:
         """Write the last block shown and what follows it; blocks before it cannot change by appending."""
@@ -145,6 +237,7 @@ class MessageText(QTextBrowser):
         while len(self._copy_buttons) < len(self._code_blocks):
             self._copy_buttons.append(self._new_copy_button())
         self._place_copy_buttons()
+        self._mark_spoken()
         self.viewport().update()
         self.updateGeometry()
 
@@ -269,7 +362,36 @@ class MessageText(QTextBrowser):
             return self.tr("No passage of your documents supports this sentence.")
         return ""
 
+    def context_menu(self, position: QPoint) -> QMenu:
+        """Make the menu for a position of the viewport."""
+        menu = self.createStandardContextMenu(position)
+        first = menu.actions()[0]
+        whole = QAction(self.tr("Read aloud"), menu)
+        chosen = QAction(self.tr("Read selection aloud"), menu)
+        for action in (whole, chosen):
+            bind_icon(action, "read-aloud", self._theme)
+        whole.setEnabled(bool(self._text.strip()))
+        chosen.setEnabled(self.textCursor().hasSelection())
+        whole.triggered.connect(self.reading_requested)
+        chosen.triggered.connect(self.read_selection)
+        menu.insertActions(first, [whole, chosen])
+        menu.insertSeparator(first)
+        return menu
+
+    @Slot()
+    def read_selection(self) -> None:
+        """Ask for the chosen words to be read aloud; nothing where none are."""
+        words, start = self.chosen_source()
+        if words:
+            self.selection_reading_requested.emit(words, start)
+
     # Qt overrides
+
+    def contextMenuEvent(self, event: QContextMenuEvent, /) -> None:
+        """Offer to read aloud, beside what text always offers."""
+        menu = self.context_menu(event.pos())
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
 
     def loadResource(self, kind: int, name: QUrl | str, /) -> Any:
         """Load nothing: a message has no resource of its own, and none of the world's is wanted."""
@@ -329,6 +451,11 @@ def citation_tooltip(citation: Citation) -> str:
         )
     )
     return f"{place}\n“{quote}”\n{state}"
+
+
+def _n_units(text: str) -> int:
+    """Give how many positions of a document a text takes: Qt counts UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:

@@ -34,6 +34,8 @@ class MessageWidget(QWidget):
         general_requested: message id of the answer to get from general knowledge instead.
         image_opened: ImageAttachment to be shown larger.
         models_requested: the answer needs a model; show where to get one.
+        reading_requested: message id of the message to read aloud, or to stop reading.
+        selection_reading_requested: (message id, chosen Markdown, where it begins in the message or -1).
         resized: it needs another height than before.
     """
 
@@ -43,6 +45,8 @@ class MessageWidget(QWidget):
     general_requested = Signal(str)
     image_opened = Signal(object)
     models_requested = Signal()
+    reading_requested = Signal(str)
+    selection_reading_requested = Signal(str, str, int)
     resized = Signal()
 
     def __init__(
@@ -54,6 +58,8 @@ class MessageWidget(QWidget):
         self._row: MessageRow | None = None
         self.text = MessageText(theme, self)
         self.text.link_activated.connect(self.link_activated)
+        self.text.reading_requested.connect(self._on_reading_requested)
+        self.text.selection_reading_requested.connect(self._on_selection_reading_requested)
 
     def show_row(self, row: MessageRow) -> None:
         """Show a message."""
@@ -62,6 +68,21 @@ class MessageWidget(QWidget):
     def height_for(self, width: int) -> int:
         """Lay out for a width in pixels and give the height that it needs."""
         raise NotImplementedError
+
+    def show_reading(self, *, is_read: bool, spoken: tuple[int, int] | None) -> None:
+        """Show whether this message is read aloud, and mark the range of its text that is heard."""
+        del is_read
+        self.text.set_spoken(spoken)
+
+    @Slot()
+    def _on_reading_requested(self) -> None:
+        assert self._row is not None
+        self.reading_requested.emit(self._row.message.id)
+
+    @Slot(str, int)
+    def _on_selection_reading_requested(self, words: str, start: int) -> None:
+        assert self._row is not None
+        self.selection_reading_requested.emit(self._row.message.id, words, start)
 
     def is_in_use(self) -> bool:
         """Tell whether the user has the focus or a selection here, so that it must not go away."""
@@ -169,6 +190,7 @@ class AnswerWidget(MessageWidget):
         self._legend: QLabel | None = None
         self._sources: SourcesList | None = None
         self._footer: AnswerFooter | None = None
+        self._is_read = False
         self._layout.addWidget(self.text)
 
     def show_row(self, row: MessageRow) -> None:
@@ -259,10 +281,20 @@ class AnswerWidget(MessageWidget):
         if visible and self._footer is None:
             self._footer = AnswerFooter(self._theme, self)
             self._footer.copy_button.clicked.connect(self._on_copy_clicked)
+            self._footer.read_button.clicked.connect(self._on_reading_requested)
             self._footer.retry_button.clicked.connect(self._on_retry_requested)
+            self._footer.show_reading(is_read=self._is_read)
         if self._footer is not None:
             self._footer.setVisible(visible and bool(message.text))
             self._footer.show_message(message)
+
+    def show_reading(self, *, is_read: bool, spoken: tuple[int, int] | None) -> None:
+        """See MessageWidget."""
+        super().show_reading(is_read=is_read, spoken=spoken)
+        if is_read != self._is_read:
+            self._is_read = is_read
+            if self._footer is not None:
+                self._footer.show_reading(is_read=is_read)
 
     def _order(self) -> None:
         """Put the parts that exist into their order."""

@@ -23,6 +23,8 @@ from app.ui.session import Session
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import CONTROL_HEIGHT, SPACE_L, SPACE_M, SPACE_S
 
+_LEAST_PAGE_HEIGHT = 120
+
 
 class ChatPane(QFrame):
     """Shows the open conversation; wishes go to the controller, or up as signals where they concern others.
@@ -63,7 +65,7 @@ class ChatPane(QFrame):
         self.menu_button = self._header_button("more", self.tr("Menu"))
         self.messages = MessageList(theme, thumbnails=controller.thumbnails)
         self.empty = EmptyState(theme)
-        self._stack = QStackedWidget()
+        self._stack = _Pages()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.messages)
         self.composer = Composer(theme, controller.thumbnails)
@@ -98,6 +100,8 @@ class ChatPane(QFrame):
         line = QFrame()
         line.setFixedHeight(1)
         set_role(line, "line")
+        self._above_composer = QVBoxLayout()
+        self._above_composer.setContentsMargins(SPACE_L, 0, SPACE_L, 0)
         foot = QHBoxLayout()
         foot.setContentsMargins(SPACE_L, SPACE_S, SPACE_L, SPACE_M)
         self.composer.setMaximumWidth(MAX_CONTENT_WIDTH)
@@ -110,7 +114,17 @@ class ChatPane(QFrame):
         layout.addLayout(header)
         layout.addWidget(line)
         layout.addWidget(self._stack, 1)
+        layout.addLayout(self._above_composer)
         layout.addLayout(foot)
+
+    def add_above_composer(self, widget: QWidget) -> None:
+        """Put a strip between the messages and the composer, as wide as that."""
+        widget.setMaximumWidth(MAX_CONTENT_WIDTH)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(widget, 1000)
+        row.addStretch(1)
+        self._above_composer.addLayout(row)
 
     def _connect_parts(self) -> None:
         self.messages.citation_activated.connect(self._on_citation_activated)
@@ -288,6 +302,20 @@ class ChatPane(QFrame):
     @Slot(object)
     def _on_scope_chosen(self, scope: Scope) -> None:
         self._controller.choose_scope(scope)
+
+
+class _Pages(QStackedWidget):
+    """Gives way to the composer: what a page that is not shown would need must not cut that off."""
+
+    # Qt overrides
+
+    def hasHeightForWidth(self) -> bool:
+        """Take what is left."""
+        return False
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for a few lines."""
+        return QSize(super().minimumSizeHint().width(), _LEAST_PAGE_HEIGHT)
 
 
 def _row_signals(model: MessageModel) -> tuple[SignalInstance, ...]:

@@ -74,6 +74,7 @@ class RichTextWriter:
 
     Attributes:
         citations: what the marks `⸨cN⸩` refer to; set before writing.
+        spoken: positions in the document where `⸨r⸩` and `⸨q⸩` stood; equal where none did.
     """
 
     def __init__(self, document: QTextDocument, palette: Palette) -> None:
@@ -81,6 +82,7 @@ class RichTextWriter:
         self._document = document
         self._palette = palette
         self.citations: Sequence[Citation] = ()
+        self.spoken = (0, 0)
         self._font = document.defaultFont()
         self._fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         self._fixed.setPointSizeF(self._font.pointSizeF() * 0.95)
@@ -274,6 +276,10 @@ class RichTextWriter:
                 state.unsupported = True
             elif piece == "v":
                 state.unsupported = False
+            elif piece == "r":
+                self.spoken = self._cursor.position(), self._cursor.position()
+            elif piece == "q":
+                self.spoken = self.spoken[0], self._cursor.position()
             else:
                 self._insert_citation(int(piece[1:]), state)
 

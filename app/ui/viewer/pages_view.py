@@ -40,11 +40,13 @@ class PagesView(QAbstractScrollArea):
         current_page_changed: number of the page looked at, from 1.
         zoom_changed: the zoom factor; `fit` tells whether it follows the view's size.
         copy_requested: (start, end) of the text to copy.
+        reading_requested: (start, end) of the text to read aloud.
     """
 
     current_page_changed = Signal(int)
     zoom_changed = Signal(float)
     copy_requested = Signal(object)
+    reading_requested = Signal(object)
 
     def __init__(
         self, reader: DocumentReader, images: PageImages, theme: Theme, parent: QWidget | None = None
@@ -431,6 +433,15 @@ class PagesView(QAbstractScrollArea):
             return False
         return True
 
+    @property
+    def chosen(self) -> Range | None:
+        """The range that is chosen; None where none is."""
+        return self.selection.range
+
+    @Slot()
+    def _on_reading_triggered(self) -> None:
+        self.reading_requested.emit(self.selection.range)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to select."""
         self._glide.stop()
@@ -458,5 +469,7 @@ class PagesView(QAbstractScrollArea):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         copy = menu.addAction(self.tr("Copy"), self.copy)
         copy.setEnabled(self.selection.range is not None)
+        aloud = menu.addAction(self.tr("Read selection aloud"), self._on_reading_triggered)
+        aloud.setEnabled(self.selection.range is not None)
         menu.addAction(self.tr("Select all on this page"), self.select_page)
         return menu

@@ -36,9 +36,11 @@ class ViewerPane(QFrame):
 
     Signals:
         closed: the user closed the document.
+        reading_requested: words (str) of the document to read aloud.
     """
 
     closed = Signal()
+    reading_requested = Signal(str)
 
     def __init__(
         self,
@@ -392,6 +394,27 @@ class ViewerPane(QFrame):
             words = self.tr("Only the first {n} characters were copied.")
             self.banner.say("info", words.replace("{n}", f"{COPY_LIMIT:,}"))
 
+    @Slot(object)
+    def _on_reading_requested(self, chosen: Range) -> None:
+        if self.reader.info is not None:
+            self._tasks.spawn(self._read_aloud(self.reader.info.document_id, chosen), "viewer.read_aloud")
+
+    async def _read_aloud(self, document_id: int, chosen: Range) -> None:
+        try:
+            piece = await self.reader.read(document_id, chosen[0], min(chosen[1], chosen[0] + COPY_LIMIT))
+        except AppError as error:
+            self.banner.say_error(error)
+            return
+        if piece.text.strip():
+            self.reading_requested.emit(piece.text)
+
+    def read_selection(self) -> bool:
+        """Ask for the chosen words to be read aloud; False where none are."""
+        chosen = self._view.chosen
+        if chosen is not None:
+            self._on_reading_requested(chosen)
+        return chosen is not None
+
     @Slot()
     def _on_external_requested(self) -> None:
         info = self.reader.info
@@ -464,5 +487,6 @@ class ViewerPane(QFrame):
         for view in (self.pages, self.text):
             view.current_page_changed.connect(self._on_current_page_changed)
             view.zoom_changed.connect(self._on_zoom_changed)
+            view.reading_requested.connect(self._on_reading_requested)
         self._session.connected.connect(self._on_connected)
         self._session.worker_changed.connect(self._on_worker_changed)

@@ -2,8 +2,10 @@
 
 from bisect import bisect_left
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
     QFont,
     QFontDatabase,
     QResizeEvent,
@@ -11,7 +13,7 @@ from PySide6.QtGui import (
     QTextCursor,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QPlainTextEdit, QTextEdit, QWidget
+from PySide6.QtWidgets import QFrame, QMenu, QPlainTextEdit, QTextEdit, QWidget
 
 from app.core.errors import AppError
 from app.protocol.library import DocumentInfo
@@ -45,6 +47,8 @@ class TextView(QPlainTextEdit):
         part_changed: which part of a very long text shows: (index from 1, number of parts).
         loading_changed: share loaded, 0 to 1.
         load_failed: AppError.
+        reading_requested: (start, end) of the text to read aloud.
+        place_activated: code point of the text that was clicked.
     """
 
     current_page_changed = Signal(int)
@@ -52,6 +56,8 @@ class TextView(QPlainTextEdit):
     part_changed = Signal(int, int)
     loading_changed = Signal(float)
     load_failed = Signal(object)
+    reading_requested = Signal(object)
+    place_activated = Signal(int)
 
     def __init__(
         self, reader: DocumentReader, tasks: TaskSpawner, theme: Theme, parent: QWidget | None = None
@@ -240,6 +246,30 @@ class TextView(QPlainTextEdit):
         cursor.setPosition(self._offsets.to_position(marked[1]), QTextCursor.MoveMode.KeepAnchor)
         return cursor
 
+    @property
+    def chosen(self) -> Range | None:
+        """The range that is chosen; None where none is."""
+        cursor = self.textCursor()
+        if not cursor.hasSelection():
+            return None
+        positions = cursor.selectionStart(), cursor.selectionEnd()
+        return self._offsets.to_offset(positions[0]), self._offsets.to_offset(positions[1])
+
+    def context_menu(self, position: QPoint) -> QMenu:
+        """Make the menu for a position of the viewport."""
+        menu = self.createStandardContextMenu(position)
+        first = menu.actions()[0]
+        aloud = QAction(self.tr("Read selection aloud"), menu)
+        aloud.setEnabled(self.chosen is not None)
+        aloud.triggered.connect(self._on_reading_triggered)
+        menu.insertAction(first, aloud)
+        menu.insertSeparator(first)
+        return menu
+
+    @Slot()
+    def _on_reading_triggered(self) -> None:
+        self.reading_requested.emit(self.chosen)
+
     # --- places
 
     def reveal(self, target: Range, page: int | None = None) -> None:
@@ -334,6 +364,12 @@ class TextView(QPlainTextEdit):
         self._mark()
 
     # --- Qt
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer to read aloud, beside what text always offers."""
+        menu = self.context_menu(event.pos())
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the column readable."""

@@ -1,0 +1,233 @@
+"""The strip that shows what is read aloud, and what can be done about it."""
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSlider,
+    QToolButton,
+    QWidget,
+    QWidgetAction,
+)
+
+from app.ui.elements.buttons import tool_button
+from app.ui.elements.elided_label import ElidedLabel
+from app.ui.icon_label import IconLabel
+from app.ui.icons import bind_icon
+from app.ui.theme import Theme, set_role
+from app.ui.tokens import SPACE_M, SPACE_S, SPACE_XS
+from app.ui.voice.reading_controller import SPEEDS, Reading, ReadingController
+
+_WIDE = 440  # below, the words that are heard give way to the buttons
+
+
+class ReadingBar(QFrame):
+    """One for the window; hidden while nothing is read.
+
+    Signals:
+        place_requested: bring the words that are heard into view.
+        left: it hides and had the focus.
+    """
+
+    place_requested = Signal()
+    left = Signal()
+
+    def __init__(self, controller: ReadingController, theme: Theme, parent: QWidget | None = None) -> None:
+        """Create it hidden."""
+        super().__init__(parent)
+        self._controller, self._theme = controller, theme
+        self._title = QLabel()
+        self._words = ElidedLabel()
+        self._icon = IconLabel("read-aloud", "accent", theme)
+        self.place_button = tool_button("quote", self.tr("Go to the words that are read"), theme, self)
+        self.back_button = tool_button("skip-back", self.tr("One sentence back"), theme, self, "Left")
+        self.pause_button = tool_button("pause", self.tr("Pause"), theme, self, "Space")
+        self.forward_button = tool_button("skip-forward", self.tr("One sentence on"), theme, self, "Right")
+        self.speed_button = self._make_speed_button()
+        self.volume_button = self._make_volume_button()
+        self.stop_button = tool_button("close", self.tr("Stop reading aloud"), theme, self, "Esc")
+        self._lay_out()
+        self._connect()
+        self._show_pace(controller.speed, controller.volume)
+        self._show(controller.reading)
+
+    @property
+    def words(self) -> str:
+        """What the bar says, in one line."""
+        return " ".join(part for part in (self._title.text(), self._words.full_text) if part)
+
+    # --- building
+
+    def _make_speed_button(self) -> QToolButton:
+        button = tool_button("clock", self.tr("Speed"), self._theme, self)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        set_role(button, "chooser")
+        button.setMinimumWidth(button.fontMetrics().horizontalAdvance("1.75×") + 2 * SPACE_S + 2)
+        menu = QMenu(button)
+        self._speeds = QActionGroup(menu)
+        for speed in SPEEDS:
+            action = QAction(speed_words(speed), self._speeds)
+            action.setCheckable(True)
+            action.setData(speed)
+            menu.addAction(action)
+        button.setMenu(menu)
+        return button
+
+    def _make_volume_button(self) -> QToolButton:
+        button = tool_button("volume", self.tr("Volume"), self._theme, self)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        self.volume = volume_slider(self.tr("Volume of reading aloud"))
+        action = QWidgetAction(menu)
+        action.setDefaultWidget(self.volume)
+        menu.addAction(action)
+        menu.aboutToShow.connect(self.volume.setFocus)
+        button.setMenu(menu)
+        return button
+
+    def _lay_out(self) -> None:
+        set_role(self, "card")
+        set_role(self._words, "muted")
+        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        self.setAccessibleName(self.tr("Reading aloud"))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE_M, SPACE_XS, SPACE_XS, SPACE_XS)
+        layout.setSpacing(SPACE_XS)
+        layout.addWidget(self._icon)
+        layout.addSpacing(SPACE_XS)
+        layout.addWidget(self._title)
+        layout.addWidget(self._words, 1)
+        for button in self._buttons:
+            layout.addWidget(button)
+
+    @property
+    def _buttons(self) -> tuple[QToolButton, ...]:
+        return (
+            self.place_button,
+            self.back_button,
+            self.pause_button,
+            self.forward_button,
+            self.speed_button,
+            self.volume_button,
+            self.stop_button,
+        )
+
+    def _connect(self) -> None:
+        controller = self._controller
+        controller.reading_changed.connect(self._show)
+        controller.pace_changed.connect(self._show_pace)
+        self.place_button.clicked.connect(self.place_requested)
+        self.pause_button.clicked.connect(controller.toggle_pause)
+        self.stop_button.clicked.connect(controller.stop)
+        self.back_button.clicked.connect(self._on_back)
+        self.forward_button.clicked.connect(self._on_forward)
+        self._speeds.triggered.connect(self._on_speed_triggered)
+        self.volume.valueChanged.connect(self._on_volume_changed)
+        for keys, act in (("Left", self._on_back), ("Right", self._on_forward)):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(act)
+
+    # --- what is shown
+
+    @Slot(object)
+    def _show(self, reading: Reading) -> None:
+        if not reading.id:
+            had_focus = self.isAncestorOf(self.window().focusWidget()) if self.isVisible() else False
+            self.hide()
+            if had_focus:
+                self.left.emit()
+            return
+        self._title.setText(self._title_of(reading))
+        heard = reading.text[reading.sentence.start - reading.offset : reading.sentence.end - reading.offset]
+        self._words.set_full_text(heard)
+        paused = reading.phase == "paused"
+        words = self.tr("Go on reading") if paused else self.tr("Pause")
+        self.pause_button.setAccessibleName(words)
+        self.pause_button.setToolTip(words)
+        bind_icon(self.pause_button, "play" if paused else "pause", self._theme)
+        self.place_button.setVisible(bool(reading.message_id))
+        for button in (self.back_button, self.forward_button, self.pause_button):
+            button.setEnabled(reading.phase != "preparing")
+        self.setAccessibleDescription(self.words)
+        self.show()
+
+    def _title_of(self, reading: Reading) -> str:
+        title = reading.title or self.tr("Reading the message aloud")
+        return {
+            "preparing": self.tr("Getting ready to read aloud …"),
+            "waiting": self.tr("Waiting for more of the answer …"),
+            "paused": self.tr("Paused"),
+        }.get(reading.phase, title)
+
+    @Slot(float, float)
+    def _show_pace(self, speed: float, volume: float) -> None:
+        self.speed_button.setText(speed_words(speed))
+        self.speed_button.setAccessibleName(self.tr("Speed, {0}").format(speed_words(speed)))
+        for action in self._speeds.actions():
+            action.setChecked(action.data() == speed)
+        show_volume(self.volume, volume)
+        percent = f"{round(volume * 100)} %"
+        self.volume_button.setAccessibleName(self.tr("Volume, {0}").format(percent))
+        self.volume_button.setToolTip(self.tr("Volume, {0}").format(percent))
+
+    # --- wishes
+
+    @Slot()
+    def _on_back(self) -> None:
+        self._controller.skip(-1)
+
+    @Slot()
+    def _on_forward(self) -> None:
+        self._controller.skip(1)
+
+    @Slot(QAction)
+    def _on_speed_triggered(self, action: QAction) -> None:
+        self._controller.set_speed(float(action.data()))
+
+    @Slot(int)
+    def _on_volume_changed(self, percent: int) -> None:
+        self._controller.set_volume(percent / 100)
+
+    # Qt overrides
+
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        """Stop on Esc."""
+        if event.key() == Qt.Key.Key_Escape:
+            self._controller.stop()
+            return
+        super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Leave out the words that are heard where there is no room for them."""
+        super().resizeEvent(event)
+        self._title.setVisible(self.width() >= _WIDE)
+
+
+def volume_slider(name: str) -> QSlider:
+    """Make a slider from 0 to 100, moved by 5 with the arrow keys."""
+    slider = QSlider(Qt.Orientation.Horizontal)
+    slider.setRange(0, 100)
+    slider.setSingleStep(5)
+    slider.setPageStep(20)
+    slider.setFixedWidth(160)
+    slider.setAccessibleName(name)
+    slider.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
+    return slider
+
+
+def show_volume(slider: QSlider, volume: float) -> None:
+    """Show a volume, 0 to 1, without asking for it."""
+    blocked = slider.blockSignals(True)
+    slider.setValue(round(volume * 100))
+    slider.blockSignals(blocked)
+    slider.setAccessibleDescription(f"{round(volume * 100)} %")
+
+
+def speed_words(speed: float) -> str:
+    """Give a speed as people write it: `1.25×`."""
+    return f"{speed:g}×"
