@@ -1,6 +1,7 @@
 """What the library pane asks the host for, and what it hears from it."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -21,6 +22,7 @@ from app.protocol.library import (
     FileChanged,
     FileEntry,
     FilesRemoved,
+    GetDocument,
     GetLibraryStatus,
     GetText,
     LibraryStatus,
@@ -38,6 +40,7 @@ from app.ui.library.file_model import FileFilter, FileModel
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 
+log = logging.getLogger(__name__)
 _FLUSH_MS = 80
 _EVENTS_A_FLUSH = 400  # about 10 ms of work
 _LOADED_AHEAD = 20_000  # rows loaded without being asked for; beyond, scrolling asks
@@ -67,6 +70,14 @@ class Preview:
     error: AppError | None = None
 
 
+@dataclass(frozen=True)
+class Length:
+    """How long a recording is, in seconds; None where that is not known."""
+
+    document_id: int
+    sound_seconds: float | None
+
+
 class LibraryController(QObject):
     """Fills the models, sends the user's wishes, and applies events at most 12 times a second.
 
@@ -78,6 +89,7 @@ class LibraryController(QObject):
         status_changed: LibraryStatus.
         collections_changed: the collections were listed or changed.
         preview_ready: Preview.
+        length_ready: Length.
         files_changed: rows changed, came or went.
     """
 
@@ -88,6 +100,7 @@ class LibraryController(QObject):
     status_changed = Signal(object)
     collections_changed = Signal()
     preview_ready = Signal(object)
+    length_ready = Signal(object)
     files_changed = Signal()
 
     def __init__(self, session: Session, tasks: TaskSpawner, parent: QObject | None = None) -> None:
@@ -229,6 +242,10 @@ class LibraryController(QObject):
         """Ask for the beginning of a document's text."""
         self._tasks.spawn(self._preview(document_id), "library.preview")
 
+    def length(self, document_id: int) -> None:
+        """Ask how long a recording is."""
+        self._tasks.spawn(self._length(document_id), "library.length")
+
     def _send(
         self, request: Request[Any], take: Callable[[Any], None] | None = None
     ) -> "asyncio.Task[None] | None":
@@ -295,6 +312,14 @@ class LibraryController(QObject):
             return
         is_whole = body.char_end < PREVIEW_CHARS
         self.preview_ready.emit(Preview(document_id, body.text, is_whole=is_whole))
+
+    async def _length(self, document_id: int) -> None:
+        try:
+            info = await self._session.call(GetDocument(document_id=document_id))
+        except AppError as error:
+            log.info("the length of a recording is not known: %s", error.code)
+            return
+        self.length_ready.emit(Length(document_id, info.sound_seconds))
 
     # --- events
 

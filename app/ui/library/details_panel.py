@@ -17,8 +17,15 @@ from PySide6.QtWidgets import (
 from app.protocol.library import FileEntry
 from app.ui.elements.buttons import tool_button
 from app.ui.elements.elided_label import ElidedLabel
-from app.ui.library.controller import Preview
-from app.ui.library.file_words import RETRYABLE, WORKING, extent_words, state_role, state_words
+from app.ui.library.controller import Length, Preview
+from app.ui.library.file_words import (
+    RETRYABLE,
+    WORKING,
+    extent_words,
+    is_recording,
+    state_role,
+    state_words,
+)
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_M, SPACE_S, SPACE_XS
 
@@ -36,6 +43,7 @@ class DetailsPanel(QFrame):
         folder_requested: show in the file manager.
         menu_requested: show all actions at the button `more`.
         preview_requested: document id whose text is wanted.
+        length_requested: document id of a recording whose length is wanted.
     """
 
     open_requested = Signal()
@@ -44,12 +52,14 @@ class DetailsPanel(QFrame):
     folder_requested = Signal()
     menu_requested = Signal()
     preview_requested = Signal(int)
+    length_requested = Signal(int)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Create it hidden."""
         super().__init__(parent)
         self._files: list[FileEntry] = []
         self._preview_of: int | None = None
+        self._length: Length | None = None
         self._name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self._path = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.state, self.extent, self.reason = QLabel(), QLabel(), QLabel()
@@ -92,6 +102,21 @@ class DetailsPanel(QFrame):
         if one is None or one.document_id != self._preview_of:
             self._hide_preview()
 
+    def show_length(self, length: Length) -> None:
+        """Show how long the chosen recording is."""
+        self._length = length
+        if len(self._files) == 1 and self._files[0].document_id == length.document_id:
+            self.extent.setText(extent_words(self._files[0], length.sound_seconds))
+
+    def _known_length(self, file: FileEntry) -> float | None:
+        """Give how long a recording is; where that is not known yet, it is asked for, once."""
+        if file.document_id is None or not is_recording(file.name):
+            return None
+        if self._length is None or self._length.document_id != file.document_id:
+            self._length = Length(file.document_id, None)
+            self.length_requested.emit(file.document_id)
+        return self._length.sound_seconds
+
     def show_preview(self, preview: Preview) -> None:
         """Show the beginning of the text asked for last."""
         if preview.document_id != self._preview_of:
@@ -111,7 +136,7 @@ class DetailsPanel(QFrame):
         set_role(self.state, _BADGES.get(state_role(file.state), "muted"))
         QApplication.sendEvent(self.state, QEvent(QEvent.Type.StyleChange))  # a label learns its padding so
         self.state.setText(state_words(file))
-        self.extent.setText(extent_words(file))
+        self.extent.setText(extent_words(file, self._known_length(file)))
         words = " ".join(part for part in (file.reason, file.hint) if part)
         self.reason.setText(words)
         self.reason.setVisible(bool(words))

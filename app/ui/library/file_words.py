@@ -6,6 +6,7 @@ from pathlib import PurePath
 from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.protocol.library import FileEntry, FileState
+from app.ui.elements.clock import clock
 
 WORKING = frozenset({FileState.QUEUED, FileState.READING, FileState.EMBEDDING})
 RETRYABLE = frozenset(
@@ -43,6 +44,8 @@ _ICONS = {
     FileState.MISSING: "question",
 }
 
+_AUDIO = "aac aif aifc aiff amr ape au caf flac m4a m4b mka mp2 mp3 oga ogg opus ra tta w64 wav wma wv"
+_VIDEO = "3g2 3gp asf avi f4v flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv qt rm ts webm wmv"
 _KINDS = {
     "PDF": ("error", {"pdf"}),
     "DOC": ("accent", {"docx", "doc", "odt", "rtf"}),
@@ -55,10 +58,13 @@ _KINDS = {
     "ZIP": ("text_faint", {"zip", "gz", "xz", "7z", "tar", "rar"}),
     "MAIL": ("accent", {"eml", "msg", "mbox"}),
     "BOOK": ("accent", {"epub"}),
+    "AUD": ("busy", set(_AUDIO.split())),
+    "VID": ("busy", set(_VIDEO.split())),
 }
 _CODE_SUFFIXES = (
     "c cc cpp cs css go h hpp java js json kt lua m php pl py r rb rs sh sql swift toml ts tsx yaml"
 )
+_RECORDINGS = frozenset({"AUD", "VID"})
 _CODE = frozenset(_CODE_SUFFIXES.split())
 
 
@@ -88,6 +94,10 @@ def state_name(state: FileState) -> str:
 def state_words(file: FileEntry) -> str:
     """Say where a file stands, with its progress."""
     percent = f" {round(file.progress * 100)} %" if file.progress is not None else ""
+    if is_recording(file.name) and file.state is FileState.QUEUED:
+        return _tr("Waiting to be transcribed")
+    if is_recording(file.name) and file.state is FileState.READING:
+        return _tr("Transcribing") + ("," + percent if percent else "")
     if file.state is FileState.READING:
         return _tr("Reading") + percent
     if file.state is FileState.EMBEDDING:
@@ -107,9 +117,11 @@ def size_words(size_bytes: int) -> str:
     return QLocale().formattedDataSize(size_bytes, 1, QLocale.DataSizeFormat.DataSizeTraditionalFormat)
 
 
-def extent_words(file: FileEntry) -> str:
-    """Give pages and size."""
+def extent_words(file: FileEntry, sound_seconds: float | None = None) -> str:
+    """Give pages and size; of a recording also its length, where that is known."""
     parts = [size_words(file.size_bytes)] if file.size_bytes else []
+    if sound_seconds is not None:
+        parts.insert(0, clock(sound_seconds))
     if file.pages is not None:
         pages = _tr("1 page") if file.pages == 1 else _tr("{n} pages").replace("{n}", f"{file.pages:,}")
         parts.insert(0, pages)
@@ -121,14 +133,19 @@ def spoken(file: FileEntry) -> str:
     return ", ".join(part for part in (file.name, second_line(file), extent_words(file)) if part)
 
 
+def is_recording(name: str) -> bool:
+    """Tell by its name whether a file's speech is transcribed; whether it holds any, the host finds out."""
+    return kind_of(name).letters in _RECORDINGS
+
+
 def kind_of(name: str) -> Kind:
     """Give the kind of a file by its name's end."""
     suffix = PurePath(name).suffix.lower().lstrip(".")
+    if suffix in _CODE:
+        return Kind("CODE", "accent")
     for letters, (role, suffixes) in _KINDS.items():
         if suffix in suffixes:
             return Kind(letters, role)
-    if suffix in _CODE:
-        return Kind("CODE", "accent")
     return Kind(suffix[:4].upper(), "text_faint")
 
 

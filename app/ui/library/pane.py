@@ -145,8 +145,8 @@ class LibraryPane(QFrame):
     def _show_empty(self) -> None:
         add = ((self.tr("Add files …"), self._on_add_files), (self.tr("Add a folder …"), self._on_add_folder))
         note = self.tr(
-            "PDF, Word, PowerPoint, Excel, CSV, HTML, Markdown, plain text, RTF and source code. "
-            "Files stay where they are, and nothing leaves this computer."
+            "PDF, Word, PowerPoint, Excel, CSV, HTML, Markdown, plain text, RTF, source code, and audio and "
+            "video, which are transcribed. Files stay where they are, and nothing leaves this computer."
         )
         if self.controller.files.filter.is_narrow:
             clear = ((self.tr("Show all files"), self.filter_bar.clear),)
@@ -425,6 +425,7 @@ class LibraryPane(QFrame):
         controller.status_changed.connect(self._on_status)
         controller.collections_changed.connect(self._on_collections_changed)
         controller.preview_ready.connect(details.show_preview)
+        controller.length_ready.connect(details.show_length)
         controller.collections.files_dropped.connect(self._on_files_dropped)
         controller.collections.paths_dropped.connect(self._on_paths_dropped)
         files.open_requested.connect(self._on_open_requested)
@@ -437,6 +438,7 @@ class LibraryPane(QFrame):
         details.folder_requested.connect(self._on_show_in_folder)
         details.menu_requested.connect(self._on_details_menu)
         details.preview_requested.connect(controller.preview)
+        details.length_requested.connect(controller.length)
         self.collections.chosen.connect(self._on_filter_changed)
         self.filter_bar.changed.connect(self._on_filter_changed)
         self.ingestion.pause_requested.connect(self._on_pause_requested)

@@ -1,11 +1,12 @@
 """The strip that shows what is read aloud, and what can be done about it."""
 
-from PySide6.QtCore import Qt, Signal, Slot
+import re
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QSlider,
     QToolButton,
@@ -21,7 +22,11 @@ from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_M, SPACE_S, SPACE_XS
 from app.ui.voice.reading_controller import SPEEDS, Reading, ReadingController
 
-_WIDE = 440  # below, the words that are heard give way to the buttons
+_WIDE = 440  # below, only the words that are heard are shown, not what they belong to
+_NARROW = 360  # below, only what cannot be done elsewhere
+_LEAST = 270
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
+_MARKUP = re.compile(r"[*_`|~]+|^\s*(?:#+|>|[-+]|\d+[.)])\s+", re.MULTILINE)
 
 
 class ReadingBar(QFrame):
@@ -39,7 +44,7 @@ class ReadingBar(QFrame):
         """Create it hidden."""
         super().__init__(parent)
         self._controller, self._theme = controller, theme
-        self._title = QLabel()
+        self._title = ElidedLabel()
         self._words = ElidedLabel()
         self._icon = IconLabel("read-aloud", "accent", theme)
         self.place_button = tool_button("quote", self.tr("Go to the words that are read"), theme, self)
@@ -57,7 +62,7 @@ class ReadingBar(QFrame):
     @property
     def words(self) -> str:
         """What the bar says, in one line."""
-        return " ".join(part for part in (self._title.text(), self._words.full_text) if part)
+        return " ".join(part for part in (self._title.full_text, self._words.full_text) if part)
 
     # --- building
 
@@ -66,7 +71,7 @@ class ReadingBar(QFrame):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         set_role(button, "chooser")
-        button.setMinimumWidth(button.fontMetrics().horizontalAdvance("1.75×") + 2 * SPACE_S + 2)
+        button.setMinimumWidth(button.fontMetrics().horizontalAdvance("1.75×") + 3 * SPACE_S)
         menu = QMenu(button)
         self._speeds = QActionGroup(menu)
         for speed in SPEEDS:
@@ -83,7 +88,11 @@ class ReadingBar(QFrame):
         menu = QMenu(button)
         self.volume = volume_slider(self.tr("Volume of reading aloud"))
         action = QWidgetAction(menu)
-        action.setDefaultWidget(self.volume)
+        around = QWidget()
+        margins = QHBoxLayout(around)
+        margins.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
+        margins.addWidget(self.volume)
+        action.setDefaultWidget(around)
         menu.addAction(action)
         menu.aboutToShow.connect(self.volume.setFocus)
         button.setMenu(menu)
@@ -92,7 +101,6 @@ class ReadingBar(QFrame):
     def _lay_out(self) -> None:
         set_role(self, "card")
         set_role(self._words, "muted")
-        self._title.setTextFormat(Qt.TextFormat.PlainText)
         self.setAccessibleName(self.tr("Reading aloud"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE_M, SPACE_XS, SPACE_XS, SPACE_XS)
@@ -142,19 +150,23 @@ class ReadingBar(QFrame):
             if had_focus:
                 self.left.emit()
             return
-        self._title.setText(self._title_of(reading))
+        self._title.set_full_text(self._title_of(reading))
         heard = reading.text[reading.sentence.start - reading.offset : reading.sentence.end - reading.offset]
-        self._words.set_full_text(heard)
+        self._words.set_full_text(words_of(heard))
         paused = reading.phase == "paused"
         words = self.tr("Go on reading") if paused else self.tr("Pause")
         self.pause_button.setAccessibleName(words)
         self.pause_button.setToolTip(words)
         bind_icon(self.pause_button, "play" if paused else "pause", self._theme)
-        self.place_button.setVisible(bool(reading.message_id))
+        self._arrange()
         for button in (self.back_button, self.forward_button, self.pause_button):
             button.setEnabled(reading.phase != "preparing")
         self.setAccessibleDescription(self.words)
         self.show()
+
+    def _arrange(self) -> None:
+        self._title.setVisible(self.width() >= _WIDE)
+        self.place_button.setVisible(self.width() >= _NARROW and bool(self._controller.reading.message_id))
 
     def _title_of(self, reading: Reading) -> str:
         title = reading.title or self.tr("Reading the message aloud")
@@ -195,6 +207,10 @@ class ReadingBar(QFrame):
 
     # Qt overrides
 
+    def minimumSizeHint(self) -> QSize:
+        """Ask for no more than the buttons need; words give way."""
+        return QSize(_LEAST, super().minimumSizeHint().height())
+
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
         """Stop on Esc."""
         if event.key() == Qt.Key.Key_Escape:
@@ -205,7 +221,7 @@ class ReadingBar(QFrame):
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         """Leave out the words that are heard where there is no room for them."""
         super().resizeEvent(event)
-        self._title.setVisible(self.width() >= _WIDE)
+        self._arrange()
 
 
 def volume_slider(name: str) -> QSlider:
@@ -216,7 +232,6 @@ def volume_slider(name: str) -> QSlider:
     slider.setPageStep(20)
     slider.setFixedWidth(160)
     slider.setAccessibleName(name)
-    slider.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
     return slider
 
 
@@ -226,6 +241,11 @@ def show_volume(slider: QSlider, volume: float) -> None:
     slider.setValue(round(volume * 100))
     slider.blockSignals(blocked)
     slider.setAccessibleDescription(f"{round(volume * 100)} %")
+
+
+def words_of(markdown: str) -> str:
+    """Give Markdown without its markup, for one line."""
+    return " ".join(_MARKUP.sub(" ", _LINK.sub(r"\1", markdown)).split())
 
 
 def speed_words(speed: float) -> str:

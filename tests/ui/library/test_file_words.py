@@ -1,5 +1,7 @@
 """Every state in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.protocol.library import FileState
@@ -37,6 +39,35 @@ def test_progress_and_reasons_are_told() -> None:
     assert second_line(failed) == "Could not be read — It is damaged."
 
 
+@pytest.mark.parametrize(
+    ("state", "progress", "words"),
+    [
+        (FileState.QUEUED, None, "Waiting to be transcribed"),
+        (FileState.READING, None, "Transcribing"),
+        (FileState.READING, 0.42, "Transcribing, 42 %"),
+        (FileState.EMBEDDING, None, "Answerable by keywords — reading for meaning"),
+        (FileState.PARTIAL, None, "Read in part"),
+    ],
+)
+def test_a_recording_says_that_it_is_transcribed(
+    state: FileState, progress: float | None, words: str
+) -> None:
+    recording = replace(file(1, state=state, progress=progress), name="Meeting.m4a")
+    assert state_words(recording) == words
+
+
+def test_a_recording_that_waits_for_a_model_says_so() -> None:
+    waiting = file(1, state=FileState.QUEUED, reason="There is no speech model for German.")
+    waiting = replace(waiting, name="Sitzung.mp4")
+    assert second_line(waiting) == "Waiting to be transcribed — There is no speech model for German."
+
+
+def test_the_length_of_a_recording_is_told() -> None:
+    assert extent_words(file(2), 3723.9) == f"1:02:03 · {size_words(2000)}"
+    assert extent_words(file(0), 7.0) == "0:07"
+    assert extent_words(file(0), 754.0) == "12:34"
+
+
 def test_extent() -> None:
     assert extent_words(file(0)) == ""
     assert extent_words(file(2, pages=1)) == f"1 page · {size_words(2000)}"
@@ -51,6 +82,9 @@ def test_extent() -> None:
         ("a.csv", "XLS"),
         ("main.rs", "CODE"),
         ("odd.parquet", "PARQ"),
+        ("Meeting.MP3", "AUD"),
+        ("talk.webm", "VID"),
+        ("module.ts", "CODE"),
         ("Makefile", ""),
     ],
 )

@@ -10,13 +10,15 @@ from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton
 
-from app.core.errors import WorkerError
+from app.core.errors import NotFoundError, WorkerError
 from app.protocol.library import (
     AddPaths,
     CancelFiles,
+    DocumentInfo,
     FileEntry,
     FilesRemoved,
     FileState,
+    GetDocument,
     GetLibraryStatus,
     GetText,
     ListCollections,
@@ -150,6 +152,45 @@ async def test_details_tell_reason_and_hint_and_act(library: Show, session: Fake
     assert not details.state.isVisible()
     shown.pane.files.clearSelection()
     assert not details.isVisible()
+
+
+async def test_the_details_of_a_recording_tell_its_length_and_its_doubts(
+    library: Show, session: FakeSession
+) -> None:
+    note = "This does not sound like English, the only language that the speech model knows."
+    talk = file(1, "talk.mp3", state=FileState.PARTIAL, reason=note, hint="Get a multilingual model.")
+    shown: Shown = library([talk, file(2, "lost.mp3"), file(3, "notes.pdf")])
+    session.reply(GetDocument, _recording_info)
+    await listed(shown)
+    details = shown.pane.details
+    shown.choose(2)
+    await until(lambda: details.extent.text().startswith("12:34 · "))
+    assert note in details.reason.text() and "multilingual" in details.reason.text()
+    shown.choose(0)
+    await until(lambda: len(session.sent(GetDocument)) == 2)
+    assert ":" not in details.extent.text()
+    shown.choose(1)
+    assert len(session.sent(GetDocument)) == 2  # only recordings have a length
+    shown.choose(2)
+    await until(lambda: details.extent.text().startswith("12:34 · "))
+
+
+def _recording_info(request: GetDocument) -> DocumentInfo | NotFoundError:
+    if request.document_id != 1:
+        return NotFoundError("document.not_found", "It is gone.")
+    return DocumentInfo(
+        document_id=1,
+        path="/home/user/talk.mp3",
+        name="talk.mp3",
+        title="",
+        format="mp3",
+        n_chars=10,
+        pages=(),
+        outline=(),
+        source="unchanged",
+        renderable=False,
+        sound_seconds=754.2,
+    )
 
 
 async def test_the_text_of_a_file_is_previewed(library: Show, session: FakeSession) -> None:

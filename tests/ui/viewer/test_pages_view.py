@@ -215,6 +215,7 @@ async def test_the_menu_offers_copying(viewer: Open) -> None:
     menu = pane.pages.context_menu()
     assert [(a.text(), a.isEnabled()) for a in menu.actions()] == [
         ("Copy", True),
+        ("Read selection aloud", True),
         ("Select all on this page", True),
     ]
     menu.deleteLater()
