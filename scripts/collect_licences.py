@@ -27,6 +27,7 @@ BY_NAME = {
     "shiboken6": "LGPL-3.0",
     "tokenizers": "Apache-2.0",
     "flatbuffers": "Apache-2.0",
+    "piper-tts": "GPL-3.0",
 }
 _TEXT_NAME = re.compile(r"(LICEN[CS]E|COPYING|NOTICE)", re.IGNORECASE)
 

@@ -26,6 +26,8 @@ Role = Literal["model", "projector", "config", "voice"]
 PREFERRED = ("Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "MXFP4", "Q4_0")
 # Below this many weights, fewer bits cost more quality than they save memory.
 _SMALL = 1_000_000_000
+# Source: scripts/setup/model_pins.py, which says what is in the starter pack's folder.
+_STARTER_FOLDERS = {"whisper-tiny": "faster-whisper-tiny.en"}
 _RANK = {"good": 0, "slow": 1, "tight": 2}
 
 
@@ -170,7 +172,7 @@ def recommended(model: Model, fit_of: Callable[[File], Fit | None]) -> str:
 
 def _of_good_quality(model: Model) -> list[File]:
     """Give the model files to choose from, the most bits first."""
-    files = [file for file in model.files if file.role == "model"]
+    files = [file for file in model.files if file.role in ("model", "voice")]
     preferred = [file for file in files if file.quantization in PREFERRED]
     if (model.n_params or 0) < _SMALL or not preferred:
         preferred = [file for file in files if file.quantization in (*PREFERRED, "Q8_0")] or files
@@ -184,7 +186,8 @@ def _bits(file: File) -> float:
 def installed_as(model: Model, file: File, here: Iterable[tuple[str, str, str]]) -> str:
     """Give the name of the model here that is this file; empty where it is not here.
 
-    GGUF files are known by their names; files with everyday names by their folder, which is the model's id.
+    GGUF files and voices are known by their names; files with everyday names by their folder, which is the
+    model's id (or what the starter pack calls it).
 
     Args:
         model: of the catalogue.
@@ -192,8 +195,9 @@ def installed_as(model: Model, file: File, here: Iterable[tuple[str, str, str]])
         here: (folder's name, file name, name in the list) of the models here.
     """
     wanted = file.name.rpartition("/")[2].casefold()
-    is_gguf = wanted.endswith(".gguf")
+    has_own_name = wanted.endswith(".gguf") or file.role == "voice"
     for folder, file_name, name in here:
-        if file_name.casefold() == wanted and (is_gguf or folder == model.id):
+        same_folder = _STARTER_FOLDERS.get(folder, folder) == model.id
+        if file_name.casefold() == wanted and (has_own_name or same_folder):
             return name
     return ""

@@ -28,6 +28,7 @@ STANDARD = {
     "shiboken6": "LGPL-3.0",
     "tokenizers": "Apache-2.0",
     "flatbuffers": "Apache-2.0",
+    "piper-tts": "GPL-3.0",
 }
 _HINT = "Install the program again."
 
@@ -60,12 +61,15 @@ class _Model:
 _MODELS = (
     _Model("SmolLM2-135M-Instruct", "Apache-2.0", "Apache-2.0", "chat/SmolLM2-135M-Instruct*.gguf"),
     _Model("all-MiniLM-L6-v2", "Apache-2.0", "Apache-2.0", "embedding/all-MiniLM-L6-v2/*.onnx"),
-    _Model("Whisper tiny", "MIT", "", "speech-to-text/whisper-tiny/model.bin"),
+    _Model("Whisper tiny", "MIT", "whisper", "speech-to-text/whisper-tiny/model.bin"),
     _Model("Piper voice en_US joe", "CC0-1.0", "CC0-1.0", "text-to-speech/en_US-joe-medium/*.onnx"),
 )
-# Native libraries that stand inside a package: (package, name, licence, text).
+# Libraries and models that stand inside a package: (package, name, licence, text).
 _INSIDE = (
+    ("av", "FFmpeg, x264, x265 and others", "GPL-3.0-or-later", "ffmpeg"),
+    ("faster-whisper", "Silero VAD", "MIT", "silero-vad"),
     ("llama-cpp-python", "llama.cpp, ggml", "MIT", "llama.cpp"),
+    ("piper-tts", "eSpeak NG", "GPL-3.0-or-later", "GPL-3.0"),
     ("pyside6-essentials", "Qt", "LGPL-3.0-only", "LGPL-3.0"),
 )
 

@@ -17,7 +17,7 @@ MODULES = {
     "grammar": "app.worker.inference.grammar_process",
     "probe": "app.worker.probe.main",
     "decoder": "app.worker.decoder.main",
-    "voice": "app.worker.voice.main",
+    "voice": "app.worker.voice.start",
 }
 
 

@@ -90,7 +90,7 @@ def complete(
         if legacy_wheel is not None:
             staging.add_legacy(legacy_wheel, tree)
         staging.add_openmp(tree)
-        carried = staging.keep_own_libraries(tree)
+        carried = staging.keep_own_libraries(tree) + staging.add_portaudio(tree)
         parts = sbom.parts_of(work_dir / "pyinstaller", carried, layout)
         licences.add(parts, layout.root_dir, tree)
         version = version_of(layout.root_dir)

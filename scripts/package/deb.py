@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.package.bundle import PROGRAM, Bundle, link_or_copy
 from scripts.package.linux_files import TEMPLATES_DIR, release_date, write_gzip, write_share
 from scripts.package.sbom import system_parts
-from scripts.package.staging import ENGINE_DIR, INTERNAL
+from scripts.package.staging import ENGINE_DIR, INTERNAL, SOUND_DIR
 from scripts.package.text import filled
 from scripts.package.weights import files_of
 from scripts.setup.progress import Progress, SetupError
@@ -143,7 +143,7 @@ def dependencies(root: Path) -> dict[str, str]:
     """
     binaries = [path for path in files_of(root / HOME) if path.name != _GTK_PLUGIN and _is_elf(path)]
     # the system's own among them stand at the top, the compiler's beside the engine
-    own_dirs = (root / HOME / INTERNAL, root / HOME / ENGINE_DIR)
+    own_dirs = (root / HOME / INTERNAL, root / HOME / ENGINE_DIR, root / HOME / SOUND_DIR)
     carried = [path.name for path in binaries if path.parent in own_dirs]
     folders = sorted({str(path.parent) for path in binaries if ".so" in path.name})
     by_field: dict[str, list[str]] = {"Depends": [], "Recommends": []}

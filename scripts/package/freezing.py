@@ -11,7 +11,6 @@ NOWHERE = [
     "IPython",
     "PyInstaller",
     "_pytest",
-    "faster_whisper",
     "fastapi",
     "fsspec",
     "google",
@@ -27,7 +26,6 @@ NOWHERE = [
     "opentelemetry",
     "pandas",
     "pip",
-    "piper",
     "posthog",
     "pydoc",
     "pytest",
@@ -58,30 +56,51 @@ NOWHERE = [
 ]
 _ENGINES = [
     "apsw",
+    "av",
     "chromadb",
+    "ctranslate2",
     "ctransformers",
     "docx",
+    "faster_whisper",
     "llama_cpp",
     "lxml",
     "numpy",
     "onnxruntime",
     "openpyxl",
+    "piper",
     "pptx",
     "pymupdf",
     "fitz",
+    "sounddevice",
     "tokenizers",
 ]
 _QT = ["PySide6", "shiboken6", "qasync"]
 # Pillow decodes the images that are attached to questions: PNG, JPEG, WebP, GIF, BMP and TIFF. Other formats
 # with large libraries behind them stay out.
 _PICTURES = ["PIL._avif", "PIL._imagingcms", "PIL._imagingft", "PIL._imagingtk", "PIL.ImageQt"]
+# Of the voice packages: converters and trainers, servers, what downloads, and languages whose packages are
+# not here (app/worker/voice/left_out.py).
+_VOICE = [
+    "av.__main__",
+    "ctranslate2.converters",
+    "piper.__main__",
+    "piper.audio_playback",
+    "piper.download_voices",
+    "piper.g2pw_onnx",
+    "piper.http_server",
+    "piper.patch_voice_with_alignment",
+    "piper.phonemize_chinese",
+    "piper.phonemize_japanese",
+    "piper.phonemize_thai",
+    "piper.train",
+]
 
 EXCLUDED = {
     "console": [*NOWHERE, *_ENGINES, *_QT, "PIL", "app.ui", "app.host", "app.worker"],
     "window": [*NOWHERE, *_ENGINES, "PIL", "app.cli", "app.host", "app.worker"],
     # ctransformers: four of its files and its libraries are added later (scripts/package/staging.py); the
     # rest of it would bring a client of a model hub.
-    "worker": [*NOWHERE, *_QT, *_PICTURES, "ctransformers", "app.ui", "app.cli", "app.client"],
+    "worker": [*NOWHERE, *_QT, *_PICTURES, *_VOICE, "ctransformers", "app.ui", "app.cli", "app.client"],
 }
 """For each program, the modules that may not be in it."""
 
@@ -144,6 +163,9 @@ UNWANTED_FILES = (
     "*.pxd",
 )
 
+# Pronunciation of all languages, and the models that put vowels into Arabic and Hebrew.
+_PIPER_DATA = ["espeak-ng-data/**", "tashkeel/*.json", "tashkeel/*.onnx", "hebrew/*.onnx", "hebrew/LICENSE"]
+
 
 def is_wanted(destination: str) -> bool:
     """Whether a file may go into the program.
@@ -165,7 +187,8 @@ def hidden_imports(program: str) -> list[str]:
         return ["PySide6.QtSvg", *collect_submodules("app.ui")]
     found = [*collect_submodules("app.host"), *collect_submodules("app.worker"), *_CHROMA]
     readers = ["charset_normalizer.md", "lxml.html", "openpyxl", "pptx", "docx", "striprtf.striprtf"]
-    return [*found, *readers, *collect_submodules("encodings")]
+    voice = ["faster_whisper", "piper", "piper.phonemize_hebrew", "sounddevice", "_cffi_backend"]
+    return [*found, *readers, *voice, *collect_submodules("encodings")]
 
 
 def data_files(program: str, top: Path) -> list[tuple[str, str]]:
@@ -185,6 +208,8 @@ def data_files(program: str, top: Path) -> list[tuple[str, str]]:
         found.append((str(resources / "translations"), "resources/translations"))
     if program == "worker":
         found += collect_data_files("chromadb", includes=["**/*.sql"])
+        found += collect_data_files("faster_whisper", includes=["assets/*.onnx"])
+        found += collect_data_files("piper", includes=_PIPER_DATA)
     return found
 
 

@@ -50,6 +50,8 @@ def _write(part: Part, target_dir: Path) -> str:
     text = _text(part)
     if text:
         (target_dir / file_name).write_text(text, encoding="utf-8")
+    elif part.licence_file and (target_dir / part.licence_file).is_file():
+        return part.licence_file
     if (target_dir / file_name).is_file():
         return file_name
     standard = BY_NAME.get(normal(part.name), part.licence)

@@ -23,9 +23,10 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
 
+from scripts.package.inside import inside
 from scripts.package.staging import INTERNAL
 from scripts.setup.layout import Layout
-from scripts.setup.model_pins import CHAT_MODEL, EMBEDDING_MODEL, ModelPackage
+from scripts.setup.model_pins import CHAT_MODEL, STARTER_MODELS, ModelPackage
 
 FILE = Path(INTERNAL) / "resources" / "sbom.cdx.json"
 LICENCE_PROPERTY = "h2ogpt:licence-file"
@@ -33,6 +34,8 @@ LICENCE_PROPERTY = "h2ogpt:licence-file"
 # What a package's own words do not say as an SPDX expression, by normal name.
 EXPRESSIONS = {
     "apsw-sqlite3mc": "Zlib AND MIT",  # APSW's text, and that of SQLite3MultipleCiphers inside
+    "pathvalidate": "MIT",
+    "pyyaml": "MIT",
     "overrides": "Apache-2.0",
     "pyinstaller": "GPL-2.0-or-later WITH Bootloader-exception",
     "pymupdf": "AGPL-3.0-only",
@@ -41,10 +44,13 @@ EXPRESSIONS = {
 }
 _SYSTEM_EXPRESSIONS = {
     "libbz2": "bzip2-1.0.6",
+    "libdb": "Sleepycat",
     "libexpat": "MIT",
     "libffi": "MIT",
     "libgomp": "GPL-3.0-or-later WITH GCC-exception-3.1",
+    "libjack": "LGPL-2.1-or-later",
     "liblzma": "0BSD",
+    "libportaudio": "MIT",
     "libsqlite3": "blessing",
     "libssl": "Apache-2.0",
     "libuuid": "BSD-3-Clause",
@@ -52,6 +58,7 @@ _SYSTEM_EXPRESSIONS = {
     "libzstd": "BSD-3-Clause",
     "zlib": "Zlib",
 }
+_MODEL_TEXTS = {"MIT": "whisper.txt"}  # the other licences are standard texts
 _CLASSIFIERS = {
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD-3-Clause",
@@ -95,12 +102,22 @@ def parts_of(toc_dir: Path, carried: Iterable[str], layout: Layout) -> list[Part
     """
     used = set(paths_in(toc_dir))
     parts = [Part("Python", platform.python_version(), "PSF-2.0", source="own", licence_file="python.txt")]
-    parts += [python_part(item) for item in metadata.distributions() if _is_used(item, used)]
+    for item in metadata.distributions():
+        taken = _taken(item, used)
+        if taken:
+            parts += [python_part(item), *_parts_inside(item, taken)]
     parts += [_engine_part(), _legacy_part(layout)]
     parts += system_parts(carried)
     parts += [
-        Part(_model_name(model), model.version, model.licence, "machine-learning-model", source="own")
-        for model in (EMBEDDING_MODEL, CHAT_MODEL)
+        Part(
+            _model_name(model),
+            model.version,
+            model.licence,
+            "machine-learning-model",
+            licence_file=_MODEL_TEXTS.get(model.licence, ""),
+            source="own",
+        )
+        for model in STARTER_MODELS
     ]
     return sorted(_named_once(parts), key=lambda part: part.name.lower())
 
@@ -139,11 +156,28 @@ def _rows(value: object) -> Iterator[str]:
             yield from _rows(item)
 
 
-def _is_used(distribution: metadata.Distribution, used: set[str]) -> bool:
+def _taken(distribution: metadata.Distribution, used: set[str]) -> list[str]:
+    """Return those of a package's files that the program takes."""
     files = distribution.files or []
-    return any(
-        os.path.realpath(str(file.locate())) in used for file in files if ".dist-info" not in str(file)
-    )
+    return [
+        str(file)
+        for file in files
+        if ".dist-info" not in str(file) and os.path.realpath(str(file.locate())) in used
+    ]
+
+
+def _parts_inside(distribution: metadata.Distribution, taken: list[str]) -> Iterator[Part]:
+    """Yield what stands inside a package's wheel under licences of its own."""
+    name = str(distribution.metadata["Name"])
+    for item in inside(normal(name), taken):
+        yield Part(
+            name=item.name,
+            version=f"in {name} {distribution.version}",
+            licence=item.licence,
+            kind=item.kind,
+            licence_file=item.text,
+            source="own",
+        )
 
 
 def python_part(distribution: metadata.Distribution) -> Part:

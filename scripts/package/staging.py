@@ -16,16 +16,25 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from app.worker.voice.bundled_portaudio import FOLDER as SOUND_FOLDER
+from app.worker.voice.bundled_portaudio import LIBRARIES as SOUND_LIBRARIES
+from scripts.setup.model_pins import SPEECH_TO_TEXT_MODEL, TEXT_TO_SPEECH_MODEL
+
 INTERNAL = "_internal"
 ENGINE_DIR = Path(INTERNAL) / "llama_cpp" / "lib"
 LEGACY_DIR = Path(INTERNAL) / "ctransformers"
+SOUND_DIR = Path(INTERNAL) / SOUND_FOLDER
 # What the worker imports of that package; the rest would bring a client of a model hub.
 LEGACY_MODULES = ("lib.py", "llm.py", "logger.py", "utils.py")
 VARIANTS = ("standard", "slim")
 # AMX: only servers have it, and an engine built for it crashed on virtual machines that announce it.
 LEFT_OUT_PLUGINS = ("sapphirerapids",)
-# Only what the program reads of them. Search by meaning is in every variant.
-SLIM_MODELS = ("embedding/all-MiniLM-L6-v2/model.int8.onnx", "embedding/all-MiniLM-L6-v2/tokenizer.json")
+# Only what the program reads of them. Search by meaning and voice are in every variant.
+SLIM_MODELS = (
+    "embedding/all-MiniLM-L6-v2/model.int8.onnx",
+    "embedding/all-MiniLM-L6-v2/tokenizer.json",
+    *(file.target for file in (*SPEECH_TO_TEXT_MODEL.files, *TEXT_TO_SPEECH_MODEL.files)),
+)
 STANDARD_MODELS = (*SLIM_MODELS, "chat/SmolLM2-135M-Instruct.Q4_1.gguf")
 # Libraries directly below `_internal` that travel along; all others there are the system's own, which its
 # drivers, fonts and input methods must agree with.
@@ -47,6 +56,8 @@ CARRIED_LIBRARIES = (
     r"libQt6.*",
     r"libicu.*",
 )
+# CTranslate2's own module has 63 MB of debug symbols, PyAV's fifty have 25 MB in all.
+_WITH_SYMBOLS = ("ctranslate2/_ext*.so", "av/**/*.so")
 
 
 def add_engine(wheel_path: Path, tree: Path) -> None:
@@ -124,11 +135,38 @@ def add_openmp(tree: Path) -> None:
     """Copy the compiler's OpenMP library, which the engine needs, beside the engine (Linux)."""
     if sys.platform != "linux":
         return
-    listing = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"libgomp\.so\.1 .*=> (\S+)", listing)
-    if found is None:
+    path = _system_library("libgomp.so.1")
+    if path is None:
         raise FileNotFoundError("libgomp.so.1")
-    shutil.copyfile(Path(found[1]).resolve(), tree / ENGINE_DIR / "libgomp.so.1")
+    shutil.copyfile(path, tree / ENGINE_DIR / "libgomp.so.1")
+
+
+def _system_library(name: str) -> Path | None:
+    """Find a library of this system by the name that the loader knows."""
+    listing = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    found = re.search(rf"^\s*{re.escape(name)} .*=> (\S+)", listing, re.MULTILINE)
+    return Path(found[1]).resolve() if found else None
+
+
+def add_portaudio(tree: Path) -> list[str]:
+    """Copy PortAudio, and what it needs beside ALSA, into a folder of its own; return the names (Linux).
+
+    It is used where the system has none (`app.worker.voice.bundled_portaudio`). ALSA's library stays the system's:
+    its settings and its way to the sound server belong to it.
+
+    Raises:
+        FileNotFoundError: this system has no PortAudio.
+    """
+    if sys.platform != "linux":
+        return []
+    found = {name: _system_library(name) for name in SOUND_LIBRARIES}
+    if found["libportaudio.so.2"] is None:
+        raise FileNotFoundError("libportaudio.so.2")
+    (tree / SOUND_DIR).mkdir(parents=True, exist_ok=True)
+    for name, path in found.items():
+        if path is not None:
+            shutil.copyfile(path, tree / SOUND_DIR / name)
+    return [name for name, path in found.items() if path is not None]
 
 
 def keep_own_libraries(tree: Path) -> list[str]:
@@ -160,8 +198,8 @@ def add_models(models_dir: Path, tree: Path, names: Iterable[str]) -> None:
 def strip_symbols(tree: Path) -> int:
     """Remove debug symbols from libraries that carry many; return the bytes saved (Linux).
 
-    The libraries of packages are stripped already, and rewriting those whose paths were patched can break
-    them: only Python's own library and the engine's are touched.
+    Most libraries of packages are stripped already, and rewriting those whose paths were patched can break
+    them: only Python's own library, the engine's and those that carry many megabytes of symbols are touched.
     """
     strip = shutil.which("strip")
     if sys.platform != "linux" or strip is None:
@@ -169,6 +207,8 @@ def strip_symbols(tree: Path) -> int:
     paths = [*(tree / INTERNAL).glob("libpython3*.so*"), *(tree / ENGINE_DIR).glob("*.so*")]
     paths += (tree / INTERNAL).glob("python3*/lib-dynload/*.so")
     paths += (tree / LEGACY_DIR).glob("lib/*/*.so")
+    for pattern in _WITH_SYMBOLS:
+        paths += (tree / INTERNAL).glob(pattern)
     before = sum(path.stat().st_size for path in paths if not path.is_symlink())
     for path in paths:
         if not path.is_symlink():

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.core.catalogue import Catalogue, File, Model, installed_as, load_catalogue, recommended
 from app.core.errors import ModelError, NotFoundError
 from app.core.fit import Room, Wish
-from app.host.services.fit import FitService
+from app.host.services.fit import SOUND_KINDS, FitService
 from app.host.services.model_files import all_parts, found_at
 from app.host.services.model_inspection import Inspector
 from app.host.services.models import ModelsService
@@ -100,6 +100,12 @@ class CatalogueService:
         )
 
     def _advice(self, model: Model, file: File, room: Room, wish: Wish | None = None) -> Fit | None:
+        if model.kind in SOUND_KINDS:
+            size_bytes = model.size_bytes(file) if file.role in ("model", "voice") else None
+            if size_bytes is None:
+                return None
+            # it is in memory beside the model that answers: nothing is given back for it
+            return self._fit.advise_sound(model.kind, size_bytes, self._fit.room_now())
         if model.kind != "chat" or file.role != "model":
             return None
         return self._fit.advise(model.shape(file), room, wish)
@@ -162,5 +168,5 @@ def _no_advice(name: str, kind: str) -> ModelError:
     return ModelError(
         "model.not_chat",
         f"{name} is not a model that answers: it is for {kind}.",
-        "There is advice for chat models only.",
+        "There is advice for models that answer, understand speech or read aloud.",
     )

@@ -13,6 +13,7 @@ from app.core.errors import AppError
 from app.core.fit import Room, Wish, advise, advise_by_size, kv_cache_bytes
 from app.core.free_memory import available_memory
 from app.core.model_shape import ModelShape
+from app.core.speech_fit import advise_speech, advise_voice
 from app.host.services.answer_queue import AnswerQueue
 from app.host.services.json_file import JsonFile
 from app.host.services.ports import EnginePort, Events, Handler
@@ -25,6 +26,7 @@ from app.protocol.models import Fit, ModelsChanged
 log = logging.getLogger(__name__)
 
 HARDWARE_AGE_S = 120.0
+SOUND_KINDS = ("speech", "voice")
 _TYPICAL_POSITION = 512
 _LEAST_TOKENS = 32  # a shorter answer says little of the speed
 _SHARE_OF_NEW = 0.2  # what one answer counts against all before
@@ -63,6 +65,11 @@ class FitService:
     def advise_size(self, size_bytes: int, room: Room) -> Fit:
         """Give a first advice where only a file's size is known."""
         return advise_by_size(size_bytes, room, self.calibration())
+
+    def advise_sound(self, kind: str, size_bytes: int, room: Room) -> Fit:
+        """Give advice on a speech model or a voice (`kind`) whose weights take so many bytes on the disk."""
+        rule = advise_speech if kind == "speech" else advise_voice
+        return rule(size_bytes, room, self.calibration())
 
     def predict(self, shape: ModelShape | None, info: EngineInfo) -> Fit:
         """Say what was to be expected of a model that is loaded as `info` says."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,9 +70,20 @@ class ModelPlaces:
         places_path: Path,
         settings: FolderSettings,
         around: Surroundings,
+        bundled_sets: Sequence[Path] = (),
     ) -> None:
-        """Name the places; nothing is read yet."""
+        """Name the places; nothing is read yet.
+
+        Args:
+            bundled_dir: of the chat models that came with the program.
+            models_dir: where downloads go.
+            places_path: of the list of imported and hidden models.
+            settings: name the folders of other programs that are in use.
+            around: says where these may be.
+            bundled_sets: folders whose folders are models that came with the program (speech, voices).
+        """
         self._bundled_dir, self.models_dir = bundled_dir, models_dir
+        self._bundled_sets = tuple(bundled_sets)
         self._file = JsonFile(places_path, "The list of models")
         self._settings, self._around = settings, around
 
@@ -90,6 +101,8 @@ class ModelPlaces:
 
     def _all(self) -> Iterable[ModelFile]:
         yield from with_projectors(models_in(self._bundled_dir, "bundled"), lambda one, other: False)
+        for place in self._bundled_sets:
+            yield from (replace(model, source="bundled") for model in sets_in(place))
         own = list(self._own())
         yield from own
         seen = {model.path for model in own}

@@ -13,7 +13,7 @@ from app.core.free_memory import available_memory
 from app.core.frozen import is_frozen
 from app.core.settings import Settings
 from app.host.services.answer_queue import AnswerQueue
-from app.host.services.fit import FitService
+from app.host.services.fit import SOUND_KINDS, FitService
 from app.host.services.model_entries import CRASHES, entry_of, missing_entry
 from app.host.services.model_files import ModelFile
 from app.host.services.model_inspection import Inspection, Inspector
@@ -147,8 +147,16 @@ class ModelsService:
         return [replace(item.entry, fit=await self.advice(item)) for item in candidates]
 
     async def advice(self, item: Candidate, wish: Wish | None = None) -> Fit | None:
-        """Say whether a model fits in place of what is loaded; None for what is no chat model."""
-        if item.inspection.kind != "chat" or item.entry.state in ("broken", "missing"):
+        """Say whether a model fits in place of what is loaded; None for what neither answers nor sounds.
+
+        Speech models and voices are in memory beside the model that answers: nothing is given back for them.
+        """
+        if item.entry.state in ("broken", "missing"):
+            return None
+        if item.inspection.kind in SOUND_KINDS:
+            room = await self._fit.room()
+            return self._fit.advise_sound(item.inspection.kind, item.entry.size_bytes, room)
+        if item.inspection.kind != "chat":
             return None
         room = await self.room()
         if item.inspection.shape is None:

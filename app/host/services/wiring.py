@@ -139,7 +139,10 @@ def _wire_models(
     fit = FitService(hardware.handlers()[GetHardware], engine, queue, paths.calibration_path, events)
     store = ModelSettingsStore(paths.model_settings_path, settings)
     around = Surroundings(Path.home(), os.environ)
-    places = ModelPlaces(models_dir / "chat", paths.models_dir, paths.model_places_path, settings, around)
+    sound_dirs = [models_dir / name for name in ("speech-to-text", "text-to-speech")]
+    places = ModelPlaces(
+        models_dir / "chat", paths.models_dir, paths.model_places_path, settings, around, sound_dirs
+    )
     loader = ModelLoader(engine, queue, store, settings, inspector, fit, events, paths.kv_snapshots_dir)
     models = ModelsService(places, loader, inspector, store, fit, queue, settings, events)
     catalogue = CatalogueService(catalogue_path(), models, fit, inspector)

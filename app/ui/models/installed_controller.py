@@ -25,10 +25,20 @@ from app.protocol.models import (
     UseFolder,
 )
 from app.protocol.system import UpdateSettings
+from app.protocol.voice import GetVoiceChoices, VoiceChoices
 from app.ui.models.questions import MODEL_SUFFIXES, ModelQuestions
 from app.ui.models.requests import Asker
 from app.ui.models.row_model import RowLook, RowModel
-from app.ui.models.words import Mark, fit_mark, kind_words, parameter_words, size_words, state_mark
+from app.ui.models.words import (
+    SOUND_KINDS,
+    Mark,
+    fit_mark,
+    kind_words,
+    parameter_words,
+    size_words,
+    sound_letters,
+    state_mark,
+)
 from app.ui.session import Cancelled, ReplyStream, Session
 from app.ui.tasks import TaskSpawner
 
@@ -36,6 +46,8 @@ _BADGE_ROLES = {
     "chat": "accent",
     "embedding": "ok",
     "reranking": "ok",
+    "speech": "ok",
+    "voice": "ok",
     "projector": "busy",
     "adapter": "busy",
 }
@@ -77,6 +89,7 @@ class InstalledController(Asker):
         self._questions = questions
         self.models = RowModel(lambda model: model.name, self._look, self)
         self.default = self.folder = ""
+        self._in_use = {kind: "" for kind in SOUND_KINDS}
         self.disk_bytes = 0
         self.is_listed = False
         self._progress: dict[str, float] = {}
@@ -91,6 +104,22 @@ class InstalledController(Asker):
     def load(self) -> None:
         """Ask for the list: first as it is at once, then with advice on the fit."""
         self.ask_latest("models", ListModels(), self._on_first_list, self.list_failed.emit)
+        self._ask_in_use()
+
+    def _ask_in_use(self) -> None:
+        """Ask which speech model and which voice are used; without an answer, none is marked."""
+        self.ask_latest("voices", GetVoiceChoices(), self._on_choices, lambda _error: None)
+
+    def _on_choices(self, choices: VoiceChoices) -> None:
+        self._in_use = {"speech": choices.speech_model, "voice": choices.voice}
+        self.models.refresh()
+        self.changed.emit()
+
+    def is_in_use(self, model: ModelEntry) -> bool:
+        """Tell whether a model is the one that answers, understands speech or reads aloud by default."""
+        if model.kind in SOUND_KINDS:
+            return self._in_use[model.kind] == sound_name(model)
+        return model.name == self.default
 
     def _on_first_list(self, listed: ModelList) -> None:
         fits = {model.name: model.fit for model in self.models.items}
@@ -185,6 +214,11 @@ class InstalledController(Asker):
         """Let a model answer where none is chosen."""
         self.ask(UpdateSettings(values={"default_model": model.name}), self._on_unloaded)
 
+    def use_for_sound(self, model: ModelEntry) -> None:
+        """Let a speech model understand what is said, or a voice read aloud."""
+        setting = "voice" if model.kind == "voice" else "speech_model"
+        self.ask(UpdateSettings(values={setting: sound_name(model)}), self._on_unloaded)
+
     def remove(self, model: ModelEntry) -> None:
         """Ask, then remove a model."""
         self._tasks.spawn(self._remove(model), "models.remove")
@@ -257,21 +291,28 @@ class InstalledController(Asker):
     def _look(self, model: ModelEntry) -> RowLook:
         progress = self._progress.get(model.name) if model.state == "loading" else None
         marks = [state_mark(model, progress)]
-        if model.name == self.default:
-            marks.append(Mark("star", self.tr("Default"), "accent"))
+        if self.is_in_use(model):
+            words = self.tr("In use") if model.kind in SOUND_KINDS else self.tr("Default")
+            marks.append(Mark("star", words, "accent"))
         if model.state in ("available", "loaded"):
-            marks.append(fit_mark(model.fit) if model.kind == "chat" else None)
+            marks.append(fit_mark(model.fit) if model.kind in ("chat", *SOUND_KINDS) else None)
         elif model.problem:
             marks.append(Mark("", model.problem, "text_muted"))
         shown = tuple(mark for mark in marks if mark is not None)
         return RowLook(
             title=model.name,
-            badge=parameter_words(model.n_params) or model.format.upper(),
+            badge=parameter_words(model.n_params) or sound_letters(model.kind) or model.format.upper(),
             badge_role=_BADGE_ROLES.get(model.kind, "text_muted"),
             right=size_words(model.size_bytes),
             marks=shown or (Mark("", kind_words(model.kind), "text_muted"),),
             progress=progress,
         )
+
+
+def sound_name(model: ModelEntry) -> str:
+    """Give the name of a speech model or voice as the settings hold it: its folder's, or its file's stem."""
+    path = PurePath(model.path)
+    return path.stem if model.kind == "voice" else path.parent.name
 
 
 def model_paths(paths: Sequence[str]) -> list[str]:

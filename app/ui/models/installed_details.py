@@ -7,6 +7,7 @@ from app.protocol.models import Loaded, ModelEntry
 from app.ui.models.flow import FlowBox
 from app.ui.models.parts import FactsGrid, MarkLabel, breakable, card, plain_label, push_button, scrolling
 from app.ui.models.words import (
+    SOUND_KINDS,
     Mark,
     counted,
     fit_mark,
@@ -28,14 +29,16 @@ class InstalledDetails(QWidget):
     """Shows one ModelEntry.
 
     Signals:
-        load_requested, unload_requested, cancel_requested, default_requested, settings_requested,
-        folder_requested, remove_requested: what the buttons say, about the model shown (object).
+        load_requested, unload_requested, cancel_requested, default_requested, use_requested,
+        settings_requested, folder_requested, remove_requested: what the buttons say, about the model shown
+        (object).
     """
 
     load_requested = Signal(object)
     unload_requested = Signal(object)
     cancel_requested = Signal(object)
     default_requested = Signal(object)
+    use_requested = Signal(object)
     settings_requested = Signal(object)
     folder_requested = Signal(object)
     remove_requested = Signal(object)
@@ -68,7 +71,7 @@ class InstalledDetails(QWidget):
         self._model = model
         self.title.setText(breakable(model.name))
         self.state.show_mark(self._state(model, progress))
-        words = self.tr("Answers wherever no other model is chosen")
+        words = self._duty(model.kind)
         self.standard.show_mark(Mark("star", words, "accent") if is_default else None)
         self.fit.show_mark(fit_mark(model.fit) if model.state not in ("broken", "missing") else None)
         self.note.setText(note)
@@ -78,6 +81,14 @@ class InstalledDetails(QWidget):
         self.memory.show_loaded(model.loaded if model.state == "loaded" else None)
         self.facts.show_facts(self._facts(model))
         self._show_buttons(model, is_default=is_default)
+
+    def _duty(self, kind: str) -> str:
+        """Say what the model does that is used for its kind."""
+        if kind == "speech":
+            return self.tr("Understands what you say")
+        if kind == "voice":
+            return self.tr("Reads aloud")
+        return self.tr("Answers wherever no other model is chosen")
 
     def _state(self, model: ModelEntry, progress: float | None) -> Mark | None:
         mark = state_mark(model, progress)
@@ -116,6 +127,10 @@ class InstalledDetails(QWidget):
         self.unload_button.setVisible(model.state == "loaded" and is_chat)
         self.cancel_button.setVisible(model.state == "loading")
         self.default_button.setVisible(is_chat and is_usable and not is_default)
+        is_sound = model.kind in SOUND_KINDS
+        self.use_button.setVisible(is_sound and is_usable and not is_default)
+        is_voice = model.kind == "voice"
+        self.use_button.setText(self.tr("&Use this voice") if is_voice else self.tr("&Use for speech"))
         self.settings_button.setVisible(is_chat and is_usable)
         self.folder_button.setVisible(model.state != "missing")
         is_bundled = model.source == "bundled"
@@ -130,6 +145,7 @@ class InstalledDetails(QWidget):
         self.unload_button = push_button(tr("Un&load"), theme, "eject")
         self.cancel_button = push_button(tr("&Cancel loading"), theme, "close")
         self.default_button = push_button(tr("Use as &default"), theme, "star")
+        self.use_button = push_button("", theme, "star", "primary")
         self.settings_button = push_button(tr("Se&ttings…"), theme, "sliders")
         self.folder_button = push_button(tr("Show in &folder"), theme, "folder")
         self.remove_button = push_button(tr("&Remove…"), theme, "trash")
@@ -138,6 +154,7 @@ class InstalledDetails(QWidget):
             (self.unload_button, self._on_unload_clicked),
             (self.cancel_button, self._on_cancel_clicked),
             (self.default_button, self._on_default_clicked),
+            (self.use_button, self._on_use_clicked),
             (self.settings_button, self._on_settings_clicked),
             (self.folder_button, self._on_folder_clicked),
             (self.remove_button, self._on_remove_clicked),
@@ -150,6 +167,7 @@ class InstalledDetails(QWidget):
             self.unload_button,
             self.cancel_button,
             self.default_button,
+            self.use_button,
             self.settings_button,
             self.folder_button,
             self.remove_button,
@@ -185,6 +203,10 @@ class InstalledDetails(QWidget):
     @Slot()
     def _on_default_clicked(self) -> None:
         self.default_requested.emit(self._model)
+
+    @Slot()
+    def _on_use_clicked(self) -> None:
+        self.use_requested.emit(self._model)
 
     @Slot()
     def _on_settings_clicked(self) -> None:

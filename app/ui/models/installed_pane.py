@@ -99,6 +99,7 @@ class InstalledPane(Page):
         details.unload_requested.connect(controller.unload)
         details.cancel_requested.connect(controller.cancel_loading)
         details.default_requested.connect(controller.use_as_default)
+        details.use_requested.connect(controller.use_for_sound)
         details.settings_requested.connect(self.settings_requested)
         details.folder_requested.connect(self._on_folder_requested)
         details.remove_requested.connect(controller.remove)
@@ -156,7 +157,7 @@ class InstalledPane(Page):
         if model is not None:
             self.details.show_model(
                 model,
-                is_default=model.name == self._controller.default,
+                is_default=self._controller.is_in_use(model),
                 progress=self._controller.progress(model.name),
                 note=self._controller.note(model.name),
             )
@@ -210,6 +211,7 @@ class InstalledPane(Page):
             details.unload_button,
             details.cancel_button,
             details.default_button,
+            details.use_button,
             details.settings_button,
             details.folder_button,
             details.remove_button,

@@ -19,6 +19,7 @@ from app.ui.models.words import (
     parameter_words,
     quantization_words,
     size_words,
+    sound_letters,
 )
 
 _BILLION = 10**9
@@ -155,7 +156,7 @@ def offer_look(offer: CatalogueModel) -> RowLook:
 
 
 def _letters(kind: str) -> str:
-    return {"speech": "STT", "voice": "TTS"}.get(kind, "AI")
+    return sound_letters(kind) or "AI"
 
 
 def _downloads_words(offer: CatalogueModel) -> str:

@@ -43,6 +43,8 @@ _DOWNLOAD_LOOKS = {
     "failed": ("error", "error"),
     "cancelled": ("close", "text_muted"),
 }
+SOUND_KINDS = ("speech", "voice")
+"""Models that understand speech or read aloud: one of each is in use, beside the model that answers."""
 OWN_SOURCES = frozenset({"downloaded"})
 """Where files come from that the program may delete without asking for each."""
 
@@ -186,6 +188,11 @@ def kind_words(kind: str) -> str:
         "adapter": _tr("Adapter (LoRA)"),
     }
     return known.get(kind, kind)
+
+
+def sound_letters(kind: str) -> str:
+    """Give the usual letters for what understands speech or reads aloud; empty for other kinds."""
+    return {"speech": "STT", "voice": "TTS"}.get(kind, "")
 
 
 def download_mark(download: Download, retry_in_s: float | None = None) -> Mark:

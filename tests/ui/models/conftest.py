@@ -40,6 +40,7 @@ from app.protocol.models import (
 )
 from app.protocol.network import GetNetwork, NetworkStatus
 from app.protocol.system import Empty, GetSettings, SettingsBody, UpdateSettings
+from app.protocol.voice import GetVoiceChoices, VoiceChoices
 from app.ui.models.controller import ModelsController
 from app.ui.models.questions import Removal
 from app.ui.tasks import TaskSpawner
@@ -105,6 +106,7 @@ class Host:
         self.downloads: list[Download] = list(samples.DOWNLOADS.downloads)
         self.network: NetworkStatus = samples.NETWORK
         self.settings = samples.settings_body()
+        self.choices: VoiceChoices = samples.CHOICES
         self.preview = PromptPreview(text="<|user|>\nHello\n")
         for request, answer in (
             (ListModels, self._list_models),
@@ -115,6 +117,7 @@ class Host:
             (SearchHub, samples.HITS),
             (ListHubFiles, samples.HIT_FILES),
             (GetSettings, SettingsBody(values=Settings().model_dump())),
+            (GetVoiceChoices, lambda _request: self.choices),
             (UpdateSettings, self._update_settings),
             (UnloadModelNamed, self._unload),
             (RemoveModel, self._remove),
@@ -154,7 +157,11 @@ class Host:
         return replace(self.models, models=tuple(replace(each, fit=None) for each in self.models.models))
 
     def _update_settings(self, request: UpdateSettings) -> SettingsBody:
-        self.models = replace(self.models, default=request.values["default_model"])
+        for key, value in request.values.items():
+            if key == "default_model":
+                self.models = replace(self.models, default=value)
+            else:
+                self.choices = replace(self.choices, **{key: value})
         return SettingsBody(values=request.values)
 
     def _unload(self, request: UnloadModelNamed) -> Empty:

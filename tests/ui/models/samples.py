@@ -13,6 +13,7 @@ from app.protocol.models import (
     ModelSettingsBody,
 )
 from app.protocol.network import NetworkStatus
+from app.protocol.voice import SpeechModelEntry, VoiceChoices
 
 GB, MB = 10**9, 10**6  # of files and transfers
 GIB, MIB = 1024**3, 1024**2  # of memory
@@ -130,6 +131,47 @@ EMBEDDER = ModelEntry(
     format="onnx",
     n_params=22_713_216,
     licence="Apache-2.0",
+)
+WHISPER = ModelEntry(
+    name="whisper-tiny",
+    path="/opt/h2ogpt/resources/models/speech-to-text/whisper-tiny/model.bin",
+    size_bytes=78 * MB,
+    state="available",
+    kind="speech",
+    source="bundled",
+    format="bin",
+    fit=fit("good", "runs well: transcribes an hour in about 4 minutes", 0.2, 9.0),
+)
+JOE = ModelEntry(
+    name="en_US-joe-medium",
+    path="/opt/h2ogpt/resources/models/text-to-speech/en_US-joe-medium/en_US-joe-medium.onnx",
+    size_bytes=63 * MB,
+    state="available",
+    kind="voice",
+    source="bundled",
+    format="onnx",
+    fit=fit("good", "runs well: reads aloud without waiting", 0.2, 9.0),
+)
+THORSTEN = ModelEntry(
+    name="piper-de-de-thorsten-medium",
+    path="/home/ada/.local/share/h2ogpt/models/piper-de-de-thorsten-medium/de_DE-thorsten-medium.onnx",
+    size_bytes=63 * MB,
+    state="available",
+    kind="voice",
+    source="downloaded",
+    format="onnx",
+    freed_bytes=63 * MB,
+    fit=fit("good", "runs well: reads aloud without waiting", 0.2, 9.0),
+)
+SOUND = (WHISPER, JOE, THORSTEN)
+CHOICES = VoiceChoices(
+    speech_models=(SpeechModelEntry(name="whisper-tiny", title="Whisper tiny", bundled=True),),
+    voices=(
+        SpeechModelEntry(name="en_US-joe-medium", title="Joe", bundled=True),
+        SpeechModelEntry(name="de_DE-thorsten-medium", title="Thorsten"),
+    ),
+    speech_model="whisper-tiny",
+    voice="en_US-joe-medium",
 )
 MODELS = ModelList(
     models=(SMOL, QWEN, LOADING, BROKEN, MISSING, EMBEDDER),

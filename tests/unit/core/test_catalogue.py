@@ -184,6 +184,50 @@ def test_what_is_here_is_known_again(catalogue: Catalogue) -> None:
     assert installed_as(speech, speech.files[0], here) == "Whisper"
 
 
+def test_the_starter_pack_is_known_again(catalogue: Catalogue) -> None:
+    here = [
+        ("whisper-tiny", "model.bin", "whisper-tiny"),
+        ("en_US-joe-medium", "en_US-joe-medium.onnx", "en_US-joe-medium"),
+    ]
+    found = {
+        model.id: name
+        for model in catalogue.models
+        for file in model.files[:1]
+        if (name := installed_as(model, file, here))
+    }
+    assert found == {
+        "faster-whisper-tiny.en": "whisper-tiny",
+        "piper-en-us-joe-medium": "en_US-joe-medium",
+    }
+
+
+def test_speech_models_and_voices_are_whole(catalogue: Catalogue) -> None:
+    speech = [model for model in catalogue.models if model.kind == "speech"]
+    voices = [model for model in catalogue.models if model.kind == "voice"]
+    assert len(speech) >= 11 and len(voices) >= 25
+    for model in speech:
+        names = {file.name for file in model.files}
+        assert {"model.bin", "config.json", "tokenizer.json"} <= names
+        assert {"vocabulary.txt", "vocabulary.json"} & names, model.id
+        size_bytes = model.size_bytes(model.files[0])
+        assert size_bytes and model.n_params and size_bytes / model.n_params == pytest.approx(2, rel=0.04)
+        assert (model.languages == "English") == (".en" in model.id or "distil" in model.id), model.id
+    for model in voices:
+        main, config = model.files
+        assert (main.role, config.role, config.name) == ("voice", "config", f"{main.name}.json")
+        language, region, _name, _quality, file = main.name.split("/")
+        assert region.startswith(f"{language}_") and file.startswith(f"{region}-")
+        assert main.size_bytes and 60e6 < main.size_bytes < 120e6
+        assert model.licence or model.licence_note, model.id
+    assert len({model.languages for model in voices}) >= 20
+
+
+def test_the_whole_of_a_voice_is_recommended(catalogue: Catalogue) -> None:
+    voice = catalogue.find("piper-en-us-joe-medium")
+    assert voice is not None
+    assert recommended(voice, lambda file: Fit(verdict="good", words="")) == voice.files[0].name
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"models": [{"id": "x"}]}', None])
 def test_a_damaged_catalogue_is_said(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "catalogue.json"

@@ -115,7 +115,10 @@ class ModelDesk:
         self.store = ModelSettingsStore(self.paths.model_settings_path, self.settings)
         self.environ: dict[str, str] = {}
         around = Surroundings(self.home, self.environ, "linux")
-        self.places = ModelPlaces(self.starter, self.own, self.paths.model_places_path, self.settings, around)
+        self.sounds = tuple(tmp_path / name for name in ("speech-to-text", "text-to-speech"))
+        self.places = ModelPlaces(
+            self.starter, self.own, self.paths.model_places_path, self.settings, around, self.sounds
+        )
         self.loader = ModelLoader(
             self.engine,
             self.queue,

@@ -247,6 +247,21 @@ async def test_there_is_no_advice_for_what_does_not_answer(desk: ModelDesk, kind
         await advice.fit(name)
 
 
+async def test_advice_on_what_understands_and_speaks(desk: ModelDesk) -> None:
+    advice = Advice(desk)
+    large = await advice.fit("faster-whisper-large-v3")
+    assert "an hour" in large.words and large.needed_bytes > 4 * GIB  # type: ignore[attr-defined]
+    assert (await advice.fit("piper-en-us-joe-medium")).verdict == "good"  # type: ignore[attr-defined]
+    folder = desk.own / "my-whisper"
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(b"x" * 1000)
+    (folder / "vocabulary.txt").write_text("a")
+    here = await advice.fit("my-whisper")
+    assert here.verdict == "good" and here.placement == "cpu"  # type: ignore[attr-defined]
+    entries = {entry.name: entry for entry in await desk.service.entries(with_fit=True)}
+    assert entries["my-whisper"].kind == "speech" and entries["my-whisper"].fit is not None
+
+
 @pytest.mark.parametrize("kind", ["here", "path"])
 async def test_advice_on_a_broken_file_is_its_reason(desk: ModelDesk, kind: str) -> None:
     folder = desk.own if kind == "here" else desk.other
@@ -273,7 +288,13 @@ async def test_the_catalogue_with_advice_and_what_is_here(desk: ModelDesk) -> No
     assert installed["Qwen3-4B-Q4_K_M.gguf"] == "Qwen3-4B-Q4_K_M" and not installed["Qwen3-4B-Q8_0.gguf"]
     q8 = next(file for file in qwen.files if file.quantization == "Q8_0")
     assert q8.size_bytes is None and q8.size_about_bytes == pytest.approx(4.27e9, rel=0.02)
-    assert all(file.fit is None for file in models["faster-whisper-tiny"].files)
+    tiny = models["faster-whisper-tiny"]
+    assert tiny.recommended == "model.bin"
+    assert [bool(file.fit) for file in tiny.files] == [True, False, False, False]
+    voice = models["piper-en-us-joe-medium"]
+    assert voice.recommended.endswith("en_US-joe-medium.onnx")
+    assert voice.files[0].fit is not None and voice.files[0].fit.verdict == "good"
+    assert all(file.fit is None for file in models["all-minilm-l6-v2"].files)
     assert models["llama-3.3-70b-instruct"].recommended == ""
     voices = await handler(ListCatalogue(kind="voice"), Context())
     assert {model.kind for model in voices.models} == {"voice"}  # type: ignore[union-attr]

@@ -55,6 +55,38 @@ def verify(desk: ModelDesk, *paths: Path, repository: str = "o/r") -> None:
     record.write_text(json.dumps(value))
 
 
+async def test_speech_and_voice_of_the_starter_pack_are_listed_and_stay(desk: ModelDesk) -> None:
+    speech, voices = desk.sounds
+    files = [
+        speech / "whisper-tiny" / "model.bin",
+        speech / "whisper-tiny" / "vocabulary.txt",
+        voices / "en_US-joe-medium" / "en_US-joe-medium.onnx",
+        voices / "en_US-joe-medium" / "en_US-joe-medium.onnx.json",
+    ]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1234")
+    listed = await desk.ask(ListModels())
+    assert [(entry.name, entry.kind, entry.source) for entry in listed.models] == [
+        ("en_US-joe-medium", "voice", "bundled"),
+        ("whisper-tiny", "speech", "bundled"),
+    ]
+    assert listed.disk_bytes == 0 and all(entry.freed_bytes == 0 for entry in listed.models)
+    with pytest.raises(ModelError, match=r"model\.bundled"):
+        await desk.ask(RemoveModel(name="whisper-tiny", delete_file=True))
+    assert all(path.exists() for path in files)
+
+
+async def test_a_voice_that_was_put_here_goes_with_all_its_files(desk: ModelDesk) -> None:
+    folder = desk.own / "piper-de"
+    folder.mkdir()
+    for name in ("de.onnx", "de.onnx.json", "MODEL_CARD"):
+        (folder / name).write_bytes(b"1234")
+    removed = await desk.ask(RemoveModel(name="piper-de", delete_file=True))
+    assert removed.freed_bytes == 12
+    assert not any(path.is_file() for path in desk.own.rglob("*de*"))
+
+
 async def test_what_the_head_says_stands_in_the_list(desk: ModelDesk) -> None:
     desk.add(
         "real-Q4_K_M",
