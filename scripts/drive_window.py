@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -193,18 +193,25 @@ async def main_job(driver: Driver, options: argparse.Namespace) -> None:
     driver.measure()
 
 
-def main() -> int:
-    """Run the drive; print one JSON value and return the exit code."""
-    options = _options()
+Job = Callable[[Driver, argparse.Namespace], Coroutine[Any, Any, None]]
+
+
+def run(options: argparse.Namespace, job: Job) -> int:
+    """Run a job on the real window; print one JSON value and return the exit code.
+
+    Args:
+        options: with `data_dir`, `size` and `shots`; `guide` keeps the guide of the first start.
+        job: what a person does.
+    """
     application = create_application()
     loop = qasync.QEventLoop(application, set_running_loop=False)
     asyncio.set_event_loop(loop)
     with loop:
-        code: int = loop.run_until_complete(_drive(application, options))
+        code: int = loop.run_until_complete(_drive(application, options, job))
     return code
 
 
-async def _drive(application: Any, options: argparse.Namespace) -> int:
+async def _drive(application: Any, options: argparse.Namespace, job: Job) -> int:
     if not options.guide:
         skip_guide(Path(options.data_dir))
     program = Program(
@@ -219,7 +226,7 @@ async def _drive(application: Any, options: argparse.Namespace) -> int:
     driver = Driver(program, options.shots)
     code = 0
     try:
-        await main_job(driver, options)
+        await job(driver, options)
     except StepFailed as failed:
         driver.seen["failed"] = str(failed)
         driver.shoot("failed")
@@ -249,4 +256,4 @@ def _options() -> argparse.Namespace:
 
 if __name__ == "__main__":
     os.umask(0o077)
-    sys.exit(main())
+    sys.exit(run(_options(), main_job))

@@ -231,21 +231,21 @@ class HandsFree(QObject):
 
     # --- the answer
 
-    @Slot(object, bool)
-    def _on_answer_written(self, message: ChatMessage, is_shown: bool) -> None:
+    @Slot(object, bool, bool)
+    def _on_answer_written(self, message: ChatMessage, is_shown: bool, is_whole: bool) -> None:
         """Have the answer read as soon as there are words of it."""
         if self._turn is not Turn.ANSWERING or self._question or not is_shown:
             return
-        if text_so_far(message):
-            self._read(message)
+        if text_so_far(message, whole=is_whole):
+            self._read(message, is_whole)
         elif message.state != "streaming":
             self._after_silent_answer(message)
 
-    def _read(self, message: ChatMessage) -> None:
+    def _read(self, message: ChatMessage, is_whole: bool) -> None:
         self._read_id = message.id
         self._turn = Turn.READING
         if self._reading.reading.message_id != message.id:  # else it is read by itself, as every answer
-            self._answers.begin(message)
+            self._answers.begin(message, whole=is_whole)
         self._composer.strip.show_waiting(self.tr("Reading the answer"), self.tr("The microphone is closed"))
         if self.settings.barge_in:
             self._listen()

@@ -19,8 +19,12 @@ log = logging.getLogger(__name__)
 
 FIRST_BLOCK_S = 5.0
 """A device may need this long until it hears anything (Bluetooth)."""
-SILENT_S = 1.0
-"""A microphone always gives samples, if only silence; one that gives none this long has gone."""
+SILENT_S = 2.0
+"""A microphone always gives samples, if only silence; one that gives none this long has gone.
+
+Counted in looks, not by the clock: where this process itself stood still (loading a model, a suspended
+computer), the microphone had no chance to give anything.
+"""
 WATCH_S = 0.25
 _MIN_BLOCK = SPEECH_RATE // 100
 _MAX_BLOCK = SPEECH_RATE // 10
@@ -99,7 +103,7 @@ class Microphone:
             stream.close()
 
     def _run(self) -> None:
-        last_block = time.monotonic() + FIRST_BLOCK_S - SILENT_S
+        patience_s = FIRST_BLOCK_S
         next_watch = time.monotonic() + WATCH_S
         while not self._closing.is_set():
             try:
@@ -110,10 +114,12 @@ class Microphone:
                 return
             now = time.monotonic()
             if block:
-                last_block = now
+                patience_s = SILENT_S
                 self._deliver(np.frombuffer(block, np.int16))
-            elif now - last_block > SILENT_S:
-                self._lose(Reason.LOST)
+            else:
+                patience_s -= WATCH_S
+                if patience_s <= 0:
+                    self._lose(Reason.LOST)
             if now >= next_watch:
                 next_watch = now + WATCH_S
                 self._watch()

@@ -1,0 +1,278 @@
+"""Talk to the real window through a virtual sound card, and hear what it says; print what happened as JSON.
+
+As `scripts/drive_window.py`, with a private sound server: speech is played into the virtual microphone, the
+button is pressed with the mouse, and what the virtual loudspeaker plays is recorded and transcribed again.
+Exit 1 where a step does not come about in time.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from app.protocol.system import UpdateSettings
+from app.protocol.voice import SpeakText, TranscribeFile
+from app.ui.voice.listener import HEARING, LISTENING
+from scripts.bench.word_errors import words
+from scripts.drive_window import Driver, StepFailed, run
+from scripts.faults.make_documents import FACT, QUESTION
+from scripts.faults.sound_card import MICROPHONE, SPEAKER, Playing, Samples, SoundCard, SpeakerRecording
+
+PARTS = ("push", "answer", "hands-free", "barge-in", "echo", "removed", "killed")
+_LOUD = 500  # of 32,767: something is heard
+_SPEECH_RATE = 22_050
+_QUIET_S = 0.25
+_SECOND_QUESTION = "How much did the reserve pump cost?"
+_INTERRUPTION = "Stop please. " + _SECOND_QUESTION
+
+
+class VoiceDriver:
+    """Does what a person with a microphone does.
+
+    Attributes:
+        seen: what was seen, by part.
+    """
+
+    def __init__(self, driver: Driver, card: SoundCard, folder: Path) -> None:
+        """Take the running program and the sound card."""
+        self.driver, self.card, self._folder = driver, card, folder
+        self.seen, self.window = driver.seen, driver.window
+        self.composer = driver.window.chat_pane.composer
+        self.voice = driver.window.voice
+        self._spoken: dict[str, Samples] = {}
+
+    # ------------------------------------------------------------------------------------- speech
+
+    async def speech(self, text: str) -> Samples:
+        """Give the text as somebody says it, (n,) at 22,050 a second."""
+        if text not in self._spoken:
+            _, payload = await self.driver.program.session.call_with_payload(SpeakText(text=text))
+            self._spoken[text] = np.frombuffer(payload, "<i2").astype(np.int16)
+        return self._spoken[text]
+
+    async def say(self, text: str) -> Playing:
+        """Begin to say a text into the room of the microphone."""
+        return self.card.play_into(await self.speech(text), _SPEECH_RATE)
+
+    async def heard(self, samples: NDArray[np.int16], rate: int) -> str:
+        """Give the words in a recording."""
+        path = self._folder / "heard.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(samples.astype("<i2").tobytes())
+        found = ""
+        async for body in self.driver.program.session.stream(TranscribeFile(path=str(path))):
+            found = getattr(body, "text", found)
+        path.unlink()
+        return found
+
+    @contextlib.asynccontextmanager
+    async def recorded(self, sink: str = SPEAKER) -> AsyncIterator[SpeakerRecording]:
+        """Record what a loudspeaker (or a room) plays."""
+        recording = await asyncio.to_thread(self.card.record_speaker, speaker=sink)
+        with recording:
+            yield recording
+
+    async def until_quiet(self, timeout_s: float = 60) -> None:
+        """Wait until nothing is read any more and no microphone is open."""
+        reading = self.window.reading.controller
+        await self.driver.until(
+            "quiet", lambda: not reading.is_reading and not self.voice.is_active, timeout_s
+        )
+
+    # --------------------------------------------------------------------------------------- parts
+
+    @contextlib.asynccontextmanager
+    async def held_button(self) -> AsyncIterator[None]:
+        """Hold the microphone's button with the mouse once the microphone listens."""
+        button = self.composer.voice.talk
+        QTest.mousePress(button, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+        opened = await self.driver.until(
+            "microphone open", lambda: self.voice.talk.listener.phase == LISTENING
+        )
+        self.seen.setdefault("opened_s", opened)
+        if self.card.n_recording() != 1:
+            raise StepFailed("the microphone open in the sound server")
+        yield
+        QTest.mouseRelease(button, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+
+    async def push(self, text: str) -> str:
+        """Hold the button, say a text, let go; give the text in the composer."""
+        self.composer.set_text("")
+        async with self.held_button():
+            playing = await self.say(text)
+            await self.driver.until("hearing", lambda: self.voice.talk.listener.phase == HEARING)
+            await asyncio.sleep(1.0)
+            self.driver.shoot("recording")
+            await asyncio.to_thread(playing.wait)
+            await asyncio.sleep(0.3)
+        released = time.perf_counter()
+        self.driver.shoot("transcribing")
+        await self.driver.until("text", lambda: not self.voice.is_active, 30)
+        self.seen.setdefault("text_after_release_s", round(time.perf_counter() - released, 2))
+        if self.card.n_recording():
+            raise StepFailed("the microphone closed in the sound server")
+        return self.composer.text()
+
+    async def answer_aloud(self, question: str) -> None:
+        """Ask by voice, have the answer read aloud, and compare what the loudspeaker says with it."""
+        await self._set(read_answers=True)
+        asked = await self.push(question)
+        self.seen["asked"] = asked
+        before = self.driver.answer()
+        async with self.recorded() as speaker:
+            self.composer.send()
+            await self.driver.until("sound", lambda: _is_loud(speaker.samples()), 120)
+            self.driver.shoot("reading")
+            await self.driver.until("answer", lambda: self.driver.answer() is not before, 60)
+            await self.driver.until("whole answer", lambda: _ended(self.driver), 120)
+            await self.until_quiet(180)
+            await asyncio.sleep(0.3)
+            samples = speaker.samples()
+        answer = self.driver.answer()
+        assert answer is not None  # it was waited for
+        said = await self.heard(samples, speaker.rate)
+        self.seen["answer"], self.seen["heard"] = answer.text, said
+        self.seen["answer_words_heard"] = _share(answer.text, said)
+        await self._set(read_answers=False)
+
+    async def hands_free(self) -> None:
+        """Two turns without a hand: question, answer, question, answer."""
+        self.composer.set_text("")
+        self.composer.voice.hands_free.click()
+        self.seen["turns"] = [await self._turn(question) for question in (QUESTION, _SECOND_QUESTION)]
+        self.composer.strip.cancel_button.click()
+        await self.until_quiet()
+
+    async def _turn(self, question: str) -> dict[str, str | float]:
+        """Say a question, hear the answer to its end."""
+        await self.driver.until("listening", lambda: self._hands_free_phase() == LISTENING, 120)
+        before = self.driver.answer()
+        async with self.recorded() as speaker:
+            await asyncio.to_thread((await self.say(question)).wait)
+            await self.driver.until("sound", lambda: _is_loud(speaker.samples()), 120)
+            self.driver.shoot("hands_free")
+            await self.driver.until("answer", lambda: _ended(self.driver, before), 180)
+            await self.driver.until("read", lambda: not self.window.reading.controller.is_reading, 180)
+            samples = speaker.samples()
+        answer = self.driver.answer()
+        assert answer is not None  # it was waited for
+        said = await self.heard(samples, speaker.rate)
+        return {
+            "question": self._last_question(),
+            "answer": answer.text,
+            "heard": said,
+            "answer_words_heard": _share(answer.text, said),
+        }
+
+    async def barge_in(self) -> None:
+        """Speak while an answer is read, hands-free: the sound stops, and the words are a question."""
+        self.composer.voice.hands_free.click()
+        await self.driver.until("listening", lambda: self._hands_free_phase() == LISTENING, 120)
+        interruption = await self.speech(_INTERRUPTION)
+        room_sink = f"{MICROPHONE}.room"
+        async with self.recorded() as speaker, self.recorded(room_sink) as room:
+            await asyncio.to_thread((await self.say(QUESTION)).wait)
+            await self.driver.until("sound", lambda: _is_loud(speaker.samples()), 120)
+            await asyncio.sleep(0.5)
+            n_room = len(room.samples())
+            playing = self.card.play_into(interruption, _SPEECH_RATE)
+            await self.driver.until("interrupted", lambda: not self.window.reading.controller.is_reading, 20)
+            self.driver.shoot("interrupted")
+            await asyncio.to_thread(playing.wait)
+            spoken, sounded = room.samples(), speaker.samples()
+        began = n_room + int(np.argmax(np.abs(spoken[n_room:]) > _LOUD))
+        # Both recordings end at the same moment, so places are counted from there.
+        began_before_end_s = (len(spoken) - began) / room.rate
+        loud = np.flatnonzero(np.abs(sounded) > _LOUD)
+        ended_before_end_s = (len(sounded) - int(loud[-1])) / speaker.rate
+        self.seen["barge_in_ms"] = round((began_before_end_s - ended_before_end_s) * 1000)
+        await self.driver.until("its question", lambda: "cost" in self._last_question().lower(), 60)
+        self.seen["barge_in_question"] = self._last_question()
+        self.composer.strip.cancel_button.click()
+        await self.until_quiet()
+
+    def _hands_free_phase(self) -> str:
+        return self.voice.hands_free.listener.phase
+
+    def _last_question(self) -> str:
+        model = self.window.chats.current.model
+        texts = [model.row(number).message for number in range(model.rowCount())]
+        return next((message.text for message in reversed(texts) if message.role == "user"), "")
+
+    async def _set(self, **values: object) -> None:
+        await self.driver.program.session.call(UpdateSettings(values=values))
+
+
+def _is_loud(samples: Samples) -> bool:
+    return bool(np.any(np.abs(samples) > _LOUD))
+
+
+def _ended(driver: Driver, before: object = None) -> bool:
+    answer = driver.answer()
+    return answer is not None and answer is not before and answer.state != "streaming"
+
+
+def _share(said: str, heard: str) -> float:
+    """Give the share of the distinct words of a text that were heard."""
+    wanted, found = set(words(said)), set(words(heard))
+    return round(len(wanted & found) / len(wanted), 3) if wanted else 0.0
+
+
+async def job(driver: Driver, options: argparse.Namespace) -> None:
+    """Do the parts that the options name."""
+    await driver.connected()
+    (notes := Path(options.data_dir).parent / "pump.txt").write_text(FACT + "\n", encoding="utf-8")
+    driver.drop([notes])
+    await driver.ingested()
+    with tempfile.TemporaryDirectory() as folder:
+        voice = VoiceDriver(driver, options.card, Path(folder))
+        await voice._set(max_tokens=48)
+        for part in options.parts:
+            if part == "push":
+                voice.seen["pushed"] = await voice.push(QUESTION)
+            elif part == "answer":
+                await voice.answer_aloud(QUESTION)
+            elif part == "hands-free":
+                await voice.hands_free()
+            elif part == "barge-in":
+                await voice.barge_in()
+    driver.measure()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=["push"], help=f"what to do: {', '.join(PARTS)}")
+    parser.add_argument("--data-dir", required=True, help="data folder")
+    parser.add_argument("--shots", type=Path, help="save pictures here")
+    parser.add_argument("--size", default="1400x860", help="of the window")
+    options = parser.parse_args()
+    options.guide = False
+    return options
+
+
+def main() -> int:
+    """Start the sound card, then the window on it."""
+    options = _options()
+    with SoundCard() as card:
+        os.environ.update(card.environment())
+        options.card = card
+        return run(options, job)
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main())
