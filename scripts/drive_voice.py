@@ -23,13 +23,14 @@ from PySide6.QtTest import QTest
 
 from app.protocol.system import UpdateSettings
 from app.protocol.voice import SpeakText, TranscribeFile
-from app.ui.voice.listener import HEARING, LISTENING
+from app.ui.voice.listener import HEARING, LISTENING, TRANSCRIBING
 from scripts.bench.word_errors import words
 from scripts.drive_window import Driver, StepFailed, run
 from scripts.faults.make_documents import FACT, QUESTION
+from scripts.faults.program import Program
 from scripts.faults.sound_card import MICROPHONE, SPEAKER, Playing, Samples, SoundCard, SpeakerRecording
 
-PARTS = ("push", "answer", "hands-free", "barge-in", "echo", "removed", "killed")
+PARTS = ("push", "answer", "hands-free", "barge-in", "removed", "killed")
 _LOUD = 500  # of 32,767: something is heard
 _SPEECH_RATE = 22_050
 _QUIET_S = 0.25
@@ -44,9 +45,9 @@ class VoiceDriver:
         seen: what was seen, by part.
     """
 
-    def __init__(self, driver: Driver, card: SoundCard, folder: Path) -> None:
-        """Take the running program and the sound card."""
-        self.driver, self.card, self._folder = driver, card, folder
+    def __init__(self, driver: Driver, card: SoundCard, data_dir: Path, folder: Path) -> None:
+        """Take the running program, the sound card, and a folder for sounds."""
+        self.driver, self.card, self._data_dir, self._folder = driver, card, data_dir, folder
         self.seen, self.window = driver.seen, driver.window
         self.composer = driver.window.chat_pane.composer
         self.voice = driver.window.voice
@@ -205,6 +206,83 @@ class VoiceDriver:
         self.composer.strip.cancel_button.click()
         await self.until_quiet()
 
+    async def removed(self) -> None:
+        """Unplug the microphone while it records, and the loudspeaker while it reads; plug them in again."""
+        notice = self.composer.voice_notice
+        async with self.held_button():
+            await self.say(QUESTION)
+            await self.driver.until("hearing", lambda: self.voice.talk.listener.phase == HEARING)
+            self.card.remove(MICROPHONE)
+            await self.driver.until("told", notice.isVisible, 20)
+        await self.until_quiet()
+        self.seen["microphone_removed"] = notice.text
+        self.driver.shoot("microphone_removed")
+        QTest.mouseClick(self.composer.voice.talk, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+        await self.driver.until("no microphone", lambda: notice.text != self.seen["microphone_removed"], 20)
+        self.seen["no_microphone"] = notice.text
+        self.driver.shoot("no_microphone")
+        self.card.add_microphone(MICROPHONE, "Desk microphone")
+        self.card.set_default_microphone(MICROPHONE)
+        self.seen["after_plugging_in"] = await self.push(QUESTION)
+        await self._read(FACT)
+        self.card.remove(SPEAKER)
+        await self.driver.until("stopped", lambda: not self.window.reading.controller.is_reading, 20)
+        self.seen["speaker_removed"] = self._toast()
+        self.driver.shoot("speaker_removed")
+        self.card.add_loudspeaker(SPEAKER, "Desk speaker")
+        self.card.set_default_loudspeaker(SPEAKER)
+        await self._read(FACT)
+        await self.until_quiet()
+        self._raise_if_open()
+
+    async def killed(self) -> None:
+        """Kill the voice worker while it records, understands and speaks; each time the window goes on."""
+        notice, seen = self.composer.voice_notice, dict[str, str]()
+        async with self.held_button():
+            playing = await self.say(QUESTION)
+            await self.driver.until("hearing", lambda: self.voice.talk.listener.phase == HEARING)
+            self._kill_worker()
+            await self.driver.until("told", notice.isVisible, 20)
+        playing.stop()
+        await self.until_quiet()
+        seen["recording"] = notice.text
+        self.driver.shoot("killed_recording")
+        self._raise_if_open()
+        async with self.held_button():
+            await asyncio.to_thread((await self.say(" ".join([FACT] * 3))).wait)
+        await self.driver.until("understanding", lambda: self.voice.talk.listener.phase == TRANSCRIBING)
+        self._kill_worker()
+        await self.until_quiet()
+        seen["understanding"] = notice.text
+        self.driver.shoot("killed_understanding")
+        self._raise_if_open()
+        seen["then"] = await self.push(QUESTION)
+        await self._read(FACT)
+        self._kill_worker()
+        await self.driver.until("stopped", lambda: not self.window.reading.controller.is_reading, 20)
+        seen["speaking"] = self._toast()
+        self.driver.shoot("killed_speaking")
+        await asyncio.sleep(1.0)
+        self._raise_if_open()
+        self.seen["killed"] = seen
+
+    async def _read(self, text: str) -> None:
+        """Have a text read and wait until it is heard."""
+        async with self.recorded() as speaker:
+            self.window.reading.controller.read("", text)
+            await self.driver.until("sound", lambda: _is_loud(speaker.samples()), 30)
+
+    def _kill_worker(self) -> None:
+        for process in Program(self._data_dir).processes("voice"):
+            process.kill()
+
+    def _raise_if_open(self) -> None:
+        if self.card.n_recording() or self.card.n_playing():
+            raise StepFailed("everything closed in the sound server")
+
+    def _toast(self) -> str:
+        return " / ".join(toast.notice.message for toast in self.window.toasts.toasts)
+
     def _hands_free_phase(self) -> str:
         return self.voice.hands_free.listener.phase
 
@@ -239,7 +317,7 @@ async def job(driver: Driver, options: argparse.Namespace) -> None:
     driver.drop([notes])
     await driver.ingested()
     with tempfile.TemporaryDirectory() as folder:
-        voice = VoiceDriver(driver, options.card, Path(folder))
+        voice = VoiceDriver(driver, options.card, Path(options.data_dir), Path(folder))
         await voice._set(max_tokens=48)
         for part in options.parts:
             if part == "push":
@@ -250,6 +328,10 @@ async def job(driver: Driver, options: argparse.Namespace) -> None:
                 await voice.hands_free()
             elif part == "barge-in":
                 await voice.barge_in()
+            elif part == "removed":
+                await voice.removed()
+            elif part == "killed":
+                await voice.killed()
     driver.measure()
 
 
