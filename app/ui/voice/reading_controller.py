@@ -236,6 +236,7 @@ class ReadingController(QObject):
             self._tell_pace()
             self._control(speed=speed)
 
+    @Slot(float)
     def set_volume(self, volume: float) -> None:
         """Be as loud as this, 0 to 1, at once, and keep that."""
         volume = min(1.0, max(0.0, volume))

@@ -234,14 +234,14 @@ async def test_the_bar_is_worked_by_keyboard(shown: Shown) -> None:
 async def test_speed_and_volume_are_chosen_in_the_bar(shown: Shown) -> None:
     await shown.read()
     bar = shown.reading.bar
-    assert bar.speed_button.text() == "1×" and bar.volume.value() == 100
+    assert bar.speed_button.text() == "1×" and bar.volume_button.slider.value() == 100
     fast = next(action for action in bar._speeds.actions() if action.data() == 1.5)
     fast.trigger()
-    bar.volume.setValue(40)
+    bar.volume_button.slider.setValue(40)
     await until(lambda: len(shown.session.sent(ControlReading)) == 2)
     assert [(c.speed, c.volume) for c in shown.session.sent(ControlReading)] == [(1.5, None), (None, 0.4)]
     assert bar.speed_button.accessibleName() == "Speed, 1.5×"
-    assert bar.volume_button.accessibleName() == "Volume, 40 %"
+    assert bar.volume_button.button.accessibleName() == "Volume, 40 %"
 
 
 async def test_a_narrow_bar_keeps_every_control(shown: Shown) -> None:
