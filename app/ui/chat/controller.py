@@ -22,6 +22,7 @@ from app.protocol.chat import (
 )
 from app.protocol.library import CollectionList, ListCollections, Scope
 from app.protocol.models import ListModels, ModelList, ModelsChanged
+from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.draft_images import DraftImages
 from app.ui.chat.live_answer import PROVISIONAL, LiveAnswer
 from app.ui.chat.message_model import MessageModel
@@ -54,6 +55,7 @@ class ChatController(QObject):
     Attributes:
         loader: loads the chosen model ahead.
         thumbnails: of attached images.
+        citation_times: of citations from recordings.
     """
 
     conversation_shown = Signal(object)
@@ -74,6 +76,7 @@ class ChatController(QObject):
         self._session, self._tasks, self._notifier = session, tasks, notifier
         self.loader = ModelLoader(session, tasks, notifier, self)
         self.thumbnails = Thumbnails(session, tasks, self)
+        self.citation_times = CitationTimes(session, tasks, self)
         self._kept_images: dict[str, DraftImages] = {}
         self._wanted_model: str | None = None  # chosen while an answer was being written
         self._is_listing_fit = False

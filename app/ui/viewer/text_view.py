@@ -455,9 +455,13 @@ class TextView(QPlainTextEdit):
         menu.popup(event.globalPos())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the column readable."""
+        """Keep the column readable, and what is heard in view."""
+        follows = self._follows
         super().resizeEvent(event)
         self._update_margins()
+        self._follows = follows
+        if self._heard is not None and follows:
+            self._follow(self._heard)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Remember where a click begins."""

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.ui.chat import markdown_blocks
-from app.ui.chat.message_text import MessageText, citation_tooltip
+from app.ui.chat.citation_words import citation_tooltip
+from app.ui.chat.message_text import MessageText
 from app.ui.chat.rich_text import Property, is_openable
 from app.ui.theme import Theme
 from tests.ui.chat.test_annotations import CITATION, cite
