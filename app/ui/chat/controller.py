@@ -49,8 +49,8 @@ class ChatController(QObject):
         images_changed: an image of the shown conversation's unsent question came, went or got ready.
         cancellable_changed: whether `cancel_loading` would end a loading (bool).
         speed_measured: (tokens a second, whether the answer is still being written).
-        answer_written: (ChatMessage of an answer, whether it belongs to the shown conversation, whether it
-            has ended): more of it came, or it has ended, however that was.
+        answer_written: (ChatMessage of an answer, whether it belongs to the shown conversation): more of it
+            came, or, where its state is another than `streaming`, it has ended.
 
     Attributes:
         loader: loads the chosen model ahead.
@@ -66,7 +66,7 @@ class ChatController(QObject):
     images_changed = Signal()
     cancellable_changed = Signal(bool)
     speed_measured = Signal(float, bool)
-    answer_written = Signal(object, bool, bool)
+    answer_written = Signal(object, bool)
 
     def __init__(
         self, session: Session, tasks: TaskSpawner, notifier: Notifier, parent: QObject | None = None
@@ -369,7 +369,7 @@ class ChatController(QObject):
             return
         conversation.live = None
         self._writing.remove(conversation)
-        self.answer_written.emit(live.message, conversation is self._current, True)
+        self.answer_written.emit(_ended(live.message), conversation is self._current)
         self._tell_speed(conversation)
         if self._wanted_model is not None and not self._writing:
             wanted, self._wanted_model = self._wanted_model, None
@@ -384,7 +384,7 @@ class ChatController(QObject):
     @Slot(object)
     def _on_answer_written(self, message: ChatMessage) -> None:
         conversation = self._conversation_of(self.sender())
-        self.answer_written.emit(message, conversation is self._current, False)
+        self.answer_written.emit(message, conversation is self._current)
 
     def _conversation_of(self, live: QObject) -> OpenConversation | None:
         return next((c for c in self._writing if c.live is live), None)
@@ -442,3 +442,8 @@ class ChatController(QObject):
             self.entry_changed.emit(conversation.entry)
         elif conversation.images.items:
             self._kept_images[conversation.entry.id] = conversation.images
+
+
+def _ended(message: ChatMessage) -> ChatMessage:
+    """Give an answer as ended, also where the host never said how."""
+    return replace(message, state="interrupted") if message.state == "streaming" else message

@@ -346,16 +346,16 @@ async def test_reading_goes_on_in_another_conversation_and_is_marked_on_return(s
 
 
 @pytest.mark.parametrize(
-    ("text", "whole", "so_far"),
+    ("text", "state", "so_far"),
     [
-        ("\n It ends [1", False, "It ends"),
-        ("It ends [1].", False, "It ends."),
-        ("It ends ", False, "It ends"),
-        ("An [open bracket", True, "An [open bracket"),
+        ("\n It ends [1", "streaming", "It ends"),
+        ("It ends [1].", "streaming", "It ends."),
+        ("It ends ", "streaming", "It ends"),
+        ("An [open bracket", "complete", "An [open bracket"),
     ],
 )
-def test_half_a_mark_is_not_read(text: str, whole: bool, so_far: str) -> None:
-    assert text_so_far(answer(1, text), whole=whole) == so_far
+def test_half_a_mark_is_not_read(text: str, state: str, so_far: str) -> None:
+    assert text_so_far(answer(1, text, state=state)) == so_far
 
 
 def test_the_bar_shows_words_without_markup() -> None:
