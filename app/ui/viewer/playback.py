@@ -90,7 +90,10 @@ class Playback(QObject):
         if phase == "paused":
             self._set(replace(self._state, phase="playing"))
             self._control(paused=False)
-        elif phase in ("starting", "playing"):
+        elif phase == "starting":  # the host has nothing yet that could be paused
+            self._silence()
+            self._set(replace(self._state, phase="stopped"))
+        elif phase == "playing":
             self._set(replace(self._state, phase="paused"))
             self._control(paused=True)
         else:

@@ -142,8 +142,6 @@ class ReadingBar(QFrame):
         self.pause_button.setToolTip(words)
         bind_icon(self.pause_button, "play" if paused else "pause", self._theme)
         self._arrange()
-        for button in (self.back_button, self.forward_button, self.pause_button):
-            button.setEnabled(reading.phase != "preparing")
         self.setAccessibleDescription(self.words)
         self.show()
 
@@ -153,8 +151,9 @@ class ReadingBar(QFrame):
 
     def _title_of(self, reading: Reading) -> str:
         title = reading.title or self.tr("Reading the message aloud")
+        ready = self.tr("Getting ready to read aloud …")
         return {
-            "preparing": self.tr("Getting ready to read aloud …"),
+            "preparing": title if reading.was_heard else ready,  # between two sentences it is short
             "waiting": self.tr("Waiting for more of the answer …"),
             "paused": self.tr("Paused"),
         }.get(reading.phase, title)

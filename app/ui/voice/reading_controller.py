@@ -61,6 +61,7 @@ class Reading:
             being written, whose marks are not final.
         phase: `preparing`, `speaking`, `paused`, `waiting` (for more text); empty: nothing is read.
         sentence: the one heard.
+        was_heard: something of it was heard already.
     """
 
     id: str = ""
@@ -71,6 +72,7 @@ class Reading:
     without_marks: bool = False
     phase: str = ""
     sentence: Sentence = Sentence()
+    was_heard: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,9 @@ class ReadingController(QObject):
         """
         if self.is_reading:
             self._end(ReadingOutcome(self._reading.message_id, "replaced"))
+        if self._store_timer.isActive():
+            self._store_timer.stop()
+            self._on_store_due()  # the host reads as loud as the settings say
         reading_id = f"reading-{next(_numbers)}"
         self._is_whole, self._sent_text, self._sent_whole = whole, text, whole
         self._set(Reading(reading_id, message_id, text, offset, title, without_marks, "preparing"))
@@ -286,7 +291,8 @@ class ReadingController(QObject):
         if progress.start >= progress.end:
             start = end = 0
         sentence = Sentence(reading.message_id, start, end, reading.without_marks)
-        self._set(replace(reading, phase=progress.phase, sentence=sentence))
+        heard = reading.was_heard or progress.phase == "speaking"
+        self._set(replace(reading, phase=progress.phase, sentence=sentence, was_heard=heard))
 
     def _set(self, reading: Reading) -> None:
         before, self._reading = self._reading, reading

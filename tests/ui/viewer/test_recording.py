@@ -162,6 +162,8 @@ async def test_keys_and_menu_play_too(viewer: Open, host: VoiceHost) -> None:
     menu.deleteLater()
     await until(lambda: len(host.told) == 2)
     assert host.session.sent(PlayDocument)[1].start_s == 25.0
+    host.tell(PlaybackPosition(seconds=25.2))
+    await until(lambda: pane.recording.playback.state.phase == "playing")
     pane.toggle_sound()
     assert pane.recording.playback.state.phase == "paused"
 
@@ -184,6 +186,19 @@ async def test_pausing_going_on_and_volume(viewer: Open, host: VoiceHost) -> Non
     assert [(each.paused, each.volume) for each in asked] == [(True, None), (False, None), (None, 0.3)]
 
 
+async def test_pausing_before_anything_is_heard_stops(viewer: Open, host: VoiceHost) -> None:
+    pane = await opened(viewer)
+    pane.recording.playback.play(60.0)
+    await until(lambda: host.told)
+    pane.toggle_sound()
+    assert pane.recording.playback.state.phase == "stopped"
+    await until(lambda: host.session.sent(StopReading))
+    assert host.session.sent(ControlReading) == []
+    pane.toggle_sound()
+    await until(lambda: len(host.told) == 2)
+    assert host.session.sent(PlayDocument)[1].start_s == 60.0
+
+
 async def test_the_slider_goes_to_a_time(viewer: Open, host: VoiceHost) -> None:
     pane = await opened(viewer)
     position = pane.recording.bar.position
@@ -198,6 +213,8 @@ async def test_the_slider_goes_to_a_time(viewer: Open, host: VoiceHost) -> None:
     QTest.mouseClick(position, Qt.MouseButton.LeftButton, pos=middle)
     await until(lambda: len(host.told) == 2)
     assert 500 < host.session.sent(PlayDocument)[1].start_s < 700
+    host.tell(PlaybackPosition(seconds=600.0))
+    await until(lambda: pane.recording.playback.state.phase == "playing")
     pane.recording.bar.play_button.click()  # paused: a new place, in silence
     pane.recording.playback.seek(100.0)
     assert pane.recording.playback.state.phase == "stopped"

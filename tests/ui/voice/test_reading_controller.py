@@ -232,3 +232,12 @@ async def test_speed_and_volume_are_kept_and_follow_the_settings(
     assert heard.paces == [(1.25, 1.0), (1.25, 0.5), (0.75, 0.5)]
     await begun(controller, host)
     assert host.session.sent(ReadAloud)[0].speed == 0.75
+
+
+async def test_a_new_volume_is_stored_before_the_next_reading(
+    controller: ReadingController, host: VoiceHost
+) -> None:
+    controller.set_volume(0.3)
+    await begun(controller, host)
+    kinds = [type(request) for request in host.session.requests]
+    assert kinds.index(UpdateSettings) < kinds.index(ReadAloud)

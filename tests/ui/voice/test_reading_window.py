@@ -21,7 +21,7 @@ from app.protocol.chat import (
     GetConversation,
 )
 from app.protocol.system import SettingsChanged
-from app.protocol.voice import ControlReading, ExtendReading, ReadAloud, StopReading
+from app.protocol.voice import ControlReading, ExtendReading, ReadAloud, ReadingProgress, StopReading
 from app.ui.chat.controller import ChatController
 from app.ui.chat.message_widgets import AnswerWidget, MessageWidget
 from app.ui.chat.pane import ChatPane
@@ -122,6 +122,10 @@ async def test_a_message_is_read_with_its_sentence_marked_and_in_view(shown: Sho
     assert shown.marked == ["Both sides must agree."]
     assert shown.reading.bar.words == "Reading the message aloud Both sides must agree."
     assert messages._is_spoken_in_view()
+    shown.host.tell(ReadingProgress(phase="preparing"))  # a skip
+    await until(lambda: shown.marked == [])
+    assert shown.reading.bar.words == "Reading the message aloud"
+    assert shown.reading.bar.forward_button.isEnabled()
     await shown.hear("The end.")
     assert shown.marked == ["The end."] and messages._is_spoken_in_view()
     shown.host.end()
