@@ -194,11 +194,8 @@ class ReadingController(QObject):
             return
         self._is_whole = whole
         self._reading = replace(self._reading, text=text)
-        if whole:
-            self._extend_timer.stop()
-            self._on_extend_due()
-        elif not self._extend_timer.isActive():
-            self._extend_timer.start()
+        if whole or not self._extend_timer.isActive():
+            self._on_extend_due()  # at once: it may end a sentence that the host waits for
 
     @Slot()
     def stop(self) -> None:
@@ -310,6 +307,7 @@ class ReadingController(QObject):
     def _on_extend_due(self) -> None:
         if self._sent_text == self._reading.text and self._sent_whole == self._is_whole:
             return
+        self._extend_timer.start()
         self._sent_text, self._sent_whole = self._reading.text, self._is_whole
         request = ExtendReading(reading=self._reading.id, text=self._reading.text, whole=self._is_whole)
         self._tasks.spawn(self._call(request), "read more")
