@@ -59,10 +59,11 @@ class WindowActions:
         ]
         return [
             *rows,
-            (_tr("Esc"), _tr("Stop the answer that is being written")),
+            (_tr("Esc"), _tr("Stop the answer that is being written, or reading aloud")),
             (_tr("Enter"), _tr("Send the question")),
             (_tr("Shift+Enter"), _tr("Begin a new line")),
             (_tr("Ctrl+F"), _tr("Find in the document that is open")),
+            (_tr("Ctrl+P, Enter"), _tr("Play the recording that is open, or from the text cursor")),
             (_tr("Ctrl+V"), _tr("In the text field: also attach an image; elsewhere: add to the library")),
             (_tr("F2, Delete"), _tr("Rename or delete the chosen conversation")),
         ]

@@ -55,6 +55,7 @@ from app.protocol.system import (
     UpdateSettings,
     WorkerChanged,
 )
+from app.protocol.voice import ReadAloud, StopReading
 from app.ui.dialogs import CloseChoice
 from app.ui.elements.elided_label import ElidedLabel
 from app.ui.main_window import MainWindow, WindowParts
@@ -67,6 +68,7 @@ from tests.ui.chat.test_annotations import CITATION
 from tests.ui.chat.test_messages import answer, question
 from tests.ui.conftest import until
 from tests.ui.fakes import FakeSession
+from tests.ui.voice.hosted import VoiceHost
 
 ENTRY = ConversationEntry(id="c1", title="Warranty", created_at=1, updated_at=1)
 CITED = answer(1, "Two years [1].", citations=(replace(CITATION, answer_end=14),))
@@ -627,3 +629,27 @@ async def test_what_another_front_end_asked_appears(window: MainWindow, host: Fa
     host.reply(GetConversation, Conversation(entry=newer, messages=more))
     host.deliver(ConversationChanged(conversation=replace(ENTRY, updated_at=3)))
     await until(lambda: window.chats.current.model.rowCount() == 3)
+
+
+async def test_answers_are_read_aloud_by_key_and_esc_is_silent(window: MainWindow, host: FakeSession) -> None:
+    voice = VoiceHost(host)
+    await open_first(window)
+    QTest.keyClick(
+        window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    )
+    await until(lambda: voice.told)
+    assert host.sent(ReadAloud)[0].text == CITED.text
+    assert window.reading.bar.isVisible()
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    await until(lambda: host.sent(StopReading))
+    assert not window.reading.bar.isVisible()
+
+
+async def test_the_volume_of_reading_and_of_recordings_is_one(window: MainWindow, host: FakeSession) -> None:
+    host.reply(GetSettings, SettingsBody(values={"voice_volume": 0.5, "read_answers": True}))
+    host.connect_now()
+    player = window.viewer_pane.recording.bar.volume_button
+    await until(lambda: player.slider.value() == 50)
+    assert window.reading.answers.is_wanted
+    player.slider.setValue(20)
+    assert window.reading.bar.volume_button.slider.value() == 20

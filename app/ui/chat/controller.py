@@ -22,6 +22,7 @@ from app.protocol.chat import (
 )
 from app.protocol.library import CollectionList, ListCollections, Scope
 from app.protocol.models import ListModels, ModelList, ModelsChanged
+from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.draft_images import DraftImages
 from app.ui.chat.live_answer import PROVISIONAL, LiveAnswer
 from app.ui.chat.message_model import MessageModel
@@ -48,12 +49,13 @@ class ChatController(QObject):
         images_changed: an image of the shown conversation's unsent question came, went or got ready.
         cancellable_changed: whether `cancel_loading` would end a loading (bool).
         speed_measured: (tokens a second, whether the answer is still being written).
-        answer_written: (ChatMessage of an answer, whether it belongs to the shown conversation, whether it
-            has ended): more of it came, or it has ended, however that was.
+        answer_written: (ChatMessage of an answer, whether it belongs to the shown conversation): more of it
+            came, or, where its state is another than `streaming`, it has ended.
 
     Attributes:
         loader: loads the chosen model ahead.
         thumbnails: of attached images.
+        citation_times: of citations from recordings.
     """
 
     conversation_shown = Signal(object)
@@ -64,7 +66,7 @@ class ChatController(QObject):
     images_changed = Signal()
     cancellable_changed = Signal(bool)
     speed_measured = Signal(float, bool)
-    answer_written = Signal(object, bool, bool)
+    answer_written = Signal(object, bool)
 
     def __init__(
         self, session: Session, tasks: TaskSpawner, notifier: Notifier, parent: QObject | None = None
@@ -74,6 +76,7 @@ class ChatController(QObject):
         self._session, self._tasks, self._notifier = session, tasks, notifier
         self.loader = ModelLoader(session, tasks, notifier, self)
         self.thumbnails = Thumbnails(session, tasks, self)
+        self.citation_times = CitationTimes(session, tasks, self)
         self._kept_images: dict[str, DraftImages] = {}
         self._wanted_model: str | None = None  # chosen while an answer was being written
         self._is_listing_fit = False
@@ -366,7 +369,7 @@ class ChatController(QObject):
             return
         conversation.live = None
         self._writing.remove(conversation)
-        self.answer_written.emit(live.message, conversation is self._current, True)
+        self.answer_written.emit(_ended(live.message), conversation is self._current)
         self._tell_speed(conversation)
         if self._wanted_model is not None and not self._writing:
             wanted, self._wanted_model = self._wanted_model, None
@@ -381,7 +384,7 @@ class ChatController(QObject):
     @Slot(object)
     def _on_answer_written(self, message: ChatMessage) -> None:
         conversation = self._conversation_of(self.sender())
-        self.answer_written.emit(message, conversation is self._current, False)
+        self.answer_written.emit(message, conversation is self._current)
 
     def _conversation_of(self, live: QObject) -> OpenConversation | None:
         return next((c for c in self._writing if c.live is live), None)
@@ -439,3 +442,8 @@ class ChatController(QObject):
             self.entry_changed.emit(conversation.entry)
         elif conversation.images.items:
             self._kept_images[conversation.entry.id] = conversation.images
+
+
+def _ended(message: ChatMessage) -> ChatMessage:
+    """Give an answer as ended, also where the host never said how."""
+    return replace(message, state="interrupted") if message.state == "streaming" else message

@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QScrollBar, QToolButton, QWidget
 
 from app.protocol.chat import ChatMessage
+from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.focus_walk import focus_stops, next_outside
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH, AnswerWidget, MessageWidget, UserMessageWidget
@@ -43,11 +44,15 @@ class MessageList(QAbstractScrollArea):
     selection_reading_requested = Signal(str, str, int)
 
     def __init__(
-        self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
+        self,
+        theme: Theme,
+        parent: QWidget | None = None,
+        thumbnails: Thumbnails | None = None,
+        times: CitationTimes | None = None,
     ) -> None:
-        """Show nothing yet; without `thumbnails` images are left out."""
+        """Show nothing yet; without `thumbnails` images are left out, without `times` times."""
         super().__init__(parent)
-        self._theme, self._thumbnails = theme, thumbnails
+        self._theme, self._thumbnails, self._times = theme, thumbnails, times
         self._model = MessageModel(self)
         self._heights: list[int] = []
         self._measured: list[bool] = []
@@ -319,7 +324,7 @@ class MessageList(QAbstractScrollArea):
         message_row = self._model.row(row)
         is_user = message_row.message.role == "user"
         widget = (UserMessageWidget if is_user else AnswerWidget)(
-            self._theme, self.viewport(), self._thumbnails
+            self._theme, self.viewport(), self._thumbnails, self._times
         )
         widget.show_row(message_row)
         widget.citation_activated.connect(self.citation_activated)

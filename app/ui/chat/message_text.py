@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from PySide6.QtCore import (
-    QCoreApplication,
     QEvent,
     QMimeData,
     QPoint,
@@ -28,7 +27,6 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
     QTextBlock,
-    QTextCharFormat,
     QTextCursor,
     QTextDocument,
     QTextOption,
@@ -39,7 +37,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QSizePolicy,
     QTextBrowser,
-    QTextEdit,
     QToolButton,
     QToolTip,
     QWidget,
@@ -47,8 +44,11 @@ from PySide6.QtWidgets import (
 
 from app.protocol.chat import Citation
 from app.ui.chat.annotations import annotated
+from app.ui.chat.citation_times import CitationTimes
+from app.ui.chat.citation_words import citation_tooltip
 from app.ui.chat.markdown_blocks import Block, parse
 from app.ui.chat.rich_text import CODE_HEADER_HEIGHT, LIST_INDENT, QUOTE_INDENT, Property, RichTextWriter
+from app.ui.chat.spoken_mark import SpokenMark
 from app.ui.chat.spoken_places import ShownMarkdown, Span, source_range
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
@@ -74,10 +74,12 @@ class MessageText(QTextBrowser):
     reading_requested = Signal()
     selection_reading_requested = Signal(str, int)
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Show nothing yet."""
+    def __init__(
+        self, theme: Theme, parent: QWidget | None = None, times: CitationTimes | None = None
+    ) -> None:
+        """Show nothing yet; without `times` citations of recordings are told without them."""
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._times = theme, times
         self._text = ""
         self._citations: tuple[Citation, ...] = ()
         self._unsupported: tuple[tuple[int, int], ...] = ()
@@ -85,7 +87,7 @@ class MessageText(QTextBrowser):
         self._copy_buttons: list[QToolButton] = []
         self._code_blocks: list[QTextBlock] = []
         self._is_plain = False
-        self._spoken: Span | None = None
+        self._spoken = SpokenMark(self, theme)
         self._set_up_view()
         self._writer = self._new_writer()
         theme.changed.connect(self._on_theme_changed)
@@ -144,19 +146,13 @@ class MessageText(QTextBrowser):
 
         A range that begins where text is still to come is marked when it has come.
         """
-        if spoken != self._spoken:
-            self._spoken = spoken
-            self._mark_spoken()
+        if spoken != self._spoken.wanted:
+            self._spoken.wanted = spoken
+            self._spoken.show(self._spoken_spans())
 
     def spoken_rect(self) -> QRect:
         """Give where the sentence that is read aloud stands, in pixels of this widget; empty: nowhere."""
-        rect = QRect()
-        for selection in self.extraSelections():
-            for position in (selection.cursor.selectionStart(), selection.cursor.selectionEnd()):
-                cursor = QTextCursor(self.document())
-                cursor.setPosition(position)
-                rect = rect.united(self.cursorRect(cursor).adjusted(0, 0, 1, 0))
-        return rect.translated(self.viewport().pos())
+        return self._spoken.rect()
 
     def chosen_source(self) -> tuple[str, int]:
         """Give the Markdown behind the chosen words and where it begins; -1 and plain words if unknown."""
@@ -169,25 +165,12 @@ class MessageText(QTextBrowser):
         found = source_range(self._text, before.selection().toPlainText(), chosen)
         return (self._text[found[0] : found[1]], found[0]) if found else (chosen, -1)
 
-    def _mark_spoken(self) -> None:
-        selections = []
-        look = QTextCharFormat()
-        look.setBackground(self._theme.colour("highlight"))
-        for start, end in self._spoken_spans():
-            selection = QTextEdit.ExtraSelection()
-            selection.cursor = QTextCursor(self.document())
-            selection.cursor.setPosition(start)
-            selection.cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
-            selection.format = look
-            selections.append(selection)
-        if selections or self.extraSelections():
-            self.setExtraSelections(selections)
-
     def _spoken_spans(self) -> list[Span]:
-        if self._spoken is None or self._spoken[0] >= self._spoken[1]:
+        wanted = self._spoken.wanted
+        if wanted is None or wanted[0] >= wanted[1]:
             return []
         if self._is_plain:
-            start, end = (_n_units(self._text[:place]) for place in self._spoken)
+            start, end = (_n_units(self._text[:place]) for place in wanted)
             return [(start, min(end, self.document().characterCount() - 1))]
         shown = ShownMarkdown(
             self._text,
@@ -197,7 +180,7 @@ class MessageText(QTextBrowser):
             self.document(),
             self._theme.palette,
         )
-        return shown.spans_of(self._spoken)
+        return shown.spans_of(wanted)
 
     def _write_tail(self, source: str) -> None:
         """Write the last block shown and what follows it; blocks before it cannot change by appending."""
@@ -237,7 +220,7 @@ class MessageText(QTextBrowser):
         while len(self._copy_buttons) < len(self._code_blocks):
             self._copy_buttons.append(self._new_copy_button())
         self._place_copy_buttons()
-        self._mark_spoken()
+        self._spoken.show(self._spoken_spans())
         self.viewport().update()
         self.updateGeometry()
 
@@ -354,7 +337,8 @@ class MessageText(QTextBrowser):
         """Give the words for what is under a position of the viewport; empty where there are none."""
         address = self.anchorAt(position)
         if address.startswith("cite:"):
-            return citation_tooltip(self._citations[int(address.removeprefix("cite:"))])
+            citation = self._citations[int(address.removeprefix("cite:"))]
+            return citation_tooltip(citation, self._times.time_of(citation) if self._times else None)
         if address:
             return address
         cursor = self.cursorForPosition(position)
@@ -433,24 +417,6 @@ class MessageText(QTextBrowser):
         data = QMimeData()
         data.setText(self.textCursor().selection().toPlainText())
         return data
-
-
-def citation_tooltip(citation: Citation) -> str:
-    """Give the words that explain a citation: where it stands, its quote, and whether it was verified."""
-    place = citation.name
-    if citation.page is not None:
-        place += QCoreApplication.translate("Citation", ", page {0}").format(citation.page)
-    quote = " ".join(citation.quote.split())
-    if len(quote) > 300:
-        quote = quote[:300] + "…"
-    state = (
-        QCoreApplication.translate("Citation", "Verified: these words stand in the document.")
-        if citation.verified
-        else QCoreApplication.translate(
-            "Citation", "Not verified: the nearest place found. Check it yourself."
-        )
-    )
-    return f"{place}\n“{quote}”\n{state}"
 
 
 def _n_units(text: str) -> int:

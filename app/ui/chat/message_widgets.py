@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
 from app.protocol.chat import AnswerPhase, ChatMessage, ImageAttachment
 from app.ui.chat.answer_parts import AnswerFooter, NotFoundBlock, OutcomeBlock, PhaseRow
 from app.ui.chat.answer_words import note_words
+from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.image_thumb import ImageThumb
 from app.ui.chat.message_model import MessageRow
 from app.ui.chat.message_text import MessageText
@@ -50,13 +51,17 @@ class MessageWidget(QWidget):
     resized = Signal()
 
     def __init__(
-        self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
+        self,
+        theme: Theme,
+        parent: QWidget | None = None,
+        thumbnails: Thumbnails | None = None,
+        times: CitationTimes | None = None,
     ) -> None:
-        """Show nothing yet; without `thumbnails` images are left out."""
+        """Show nothing yet; without `thumbnails` images are left out, without `times` times."""
         super().__init__(parent)
-        self._theme, self._thumbnails = theme, thumbnails
+        self._theme, self._thumbnails, self._times = theme, thumbnails, times
         self._row: MessageRow | None = None
-        self.text = MessageText(theme, self)
+        self.text = MessageText(theme, self, times)
         self.text.link_activated.connect(self.link_activated)
         self.text.reading_requested.connect(self._on_reading_requested)
         self.text.selection_reading_requested.connect(self._on_selection_reading_requested)
@@ -95,10 +100,14 @@ class UserMessageWidget(MessageWidget):
     """What the user asked, in a bubble at the right, with its images above."""
 
     def __init__(
-        self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
+        self,
+        theme: Theme,
+        parent: QWidget | None = None,
+        thumbnails: Thumbnails | None = None,
+        times: CitationTimes | None = None,
     ) -> None:
         """Show nothing yet."""
-        super().__init__(theme, parent, thumbnails)
+        super().__init__(theme, parent, thumbnails, times)
         self.images: list[ImageThumb] = []
         self.text.setAccessibleName(self.tr("Your question"))
         theme.changed.connect(self._on_theme_changed)
@@ -174,10 +183,14 @@ class AnswerWidget(MessageWidget):
     """An answer: badge, text, what is going on, what went wrong, sources, and what can be done with it."""
 
     def __init__(
-        self, theme: Theme, parent: QWidget | None = None, thumbnails: Thumbnails | None = None
+        self,
+        theme: Theme,
+        parent: QWidget | None = None,
+        thumbnails: Thumbnails | None = None,
+        times: CitationTimes | None = None,
     ) -> None:
         """Show nothing yet; parts are made when they are first needed."""
-        super().__init__(theme, parent, thumbnails)
+        super().__init__(theme, parent, thumbnails, times)
         self.text.setAccessibleName(self.tr("Answer"))
         self.text.citation_activated.connect(self._on_citation_activated)
         self._layout = QVBoxLayout(self)
@@ -270,7 +283,7 @@ class AnswerWidget(MessageWidget):
 
     def _show_sources(self, message: ChatMessage) -> None:
         if message.citations and self._sources is None:
-            self._sources = SourcesList(self._theme, self)
+            self._sources = SourcesList(self._theme, self, self._times)
             self._sources.citation_activated.connect(self._on_citation_activated)
             self._sources.resized.connect(self.resized)
         if self._sources is not None:

@@ -63,7 +63,7 @@ class ChatPane(QFrame):
         self.left_button = self._header_button("sidebar-left", self.tr("Show or hide the conversations"))
         self.right_button = self._header_button("sidebar-right", self.tr("Show or hide the library"))
         self.menu_button = self._header_button("more", self.tr("Menu"))
-        self.messages = MessageList(theme, thumbnails=controller.thumbnails)
+        self.messages = MessageList(theme, thumbnails=controller.thumbnails, times=controller.citation_times)
         self.empty = EmptyState(theme)
         self._stack = _Pages()
         self._stack.addWidget(self.empty)

@@ -183,6 +183,7 @@ class RichTextWriter:
         layout.setBottomMargin(SPACE_M + SPACE_S)
         layout.setIndent(0)
         self._cursor.setBlockFormat(layout)
+        self._make_room_under_table()
         for piece, colour in coloured(code, language, self._palette):
             formatted = self._text_format()
             formatted.setFont(
@@ -190,6 +191,14 @@ class RichTextWriter:
             )
             formatted.setForeground(QColor(colour or self._palette.text))
             self._cursor.insertText(piece.replace("\n", "\u2028"), formatted)
+
+    def _make_room_under_table(self) -> None:
+        """Leave room for the head of a code box: a block's own margin is not kept right under a table."""
+        table = QTextCursor(self._cursor.block().previous()).currentTable()
+        if table is not None:
+            layout = QTextTableFormat(table.format().toTableFormat())
+            layout.setBottomMargin(CODE_HEADER_HEIGHT + SPACE_S)
+            table.setFormat(layout)
 
     def _write_rule(self, place: _Place) -> None:
         self._start_block(place)

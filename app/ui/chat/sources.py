@@ -7,7 +7,8 @@ from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.protocol.chat import Citation
-from app.ui.chat.message_text import citation_tooltip
+from app.ui.chat.citation_times import CitationTimes
+from app.ui.chat.citation_words import citation_place, citation_tooltip
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import icon_pixmap
 from app.ui.theme import Theme, set_role
@@ -30,28 +31,45 @@ def distinct(citations: Sequence[Citation]) -> list[int]:
 
 
 class SourceButton(QAbstractButton):
-    """One source: number, name, page, check mark and the beginning of the quote."""
+    """One source: number, name, page or time, check mark and the beginning of the quote."""
 
-    def __init__(self, citation: Citation, index: int, theme: Theme, parent: QWidget | None = None) -> None:
-        """Show a citation; `index` is its place in the answer's citations."""
+    def __init__(
+        self,
+        citation: Citation,
+        index: int,
+        theme: Theme,
+        parent: QWidget | None = None,
+        times: CitationTimes | None = None,
+    ) -> None:
+        """Show a citation; `index` is its place in the answer's citations; `times` as in SourcesList."""
         super().__init__(parent)
-        self._citation, self._theme = citation, theme
+        self._citation, self._theme, self._times = citation, theme, times
         self.index = index
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setToolTip(plain_tooltip(citation_tooltip(citation)))
-        self.setAccessibleName(self.tr("Source {0}: {1}").format(citation.n, self.place))
-        self.setAccessibleDescription(citation_tooltip(citation))
+        self._describe()
+        if times is not None:
+            times.changed.connect(self._describe)
         theme.changed.connect(self._on_theme_changed)
 
     @property
     def place(self) -> str:
-        """The document's name and page, as shown."""
-        if self._citation.page is None:
-            return self._citation.name
-        return self.tr("{0} · page {1}").format(self._citation.name, self._citation.page)
+        """The document's name and page, or time, as shown."""
+        return self._citation.name + citation_place(self._citation, self._seconds)
+
+    @property
+    def _seconds(self) -> float | None:
+        return self._times.time_of(self._citation) if self._times is not None else None
+
+    @Slot()
+    def _describe(self) -> None:
+        words = citation_tooltip(self._citation, self._seconds)
+        self.setToolTip(plain_tooltip(words))
+        self.setAccessibleName(self.tr("Source {0}: {1}").format(self._citation.n, self.place))
+        self.setAccessibleDescription(words)
+        self.update()
 
     @Slot()
     def _on_theme_changed(self) -> None:
@@ -112,7 +130,7 @@ class SourceButton(QAbstractButton):
     def _paint_place(self, painter: QPainter, x: int, box: QRect) -> int:
         metrics = painter.fontMetrics()
         room = box.right() - SPACE_S - x
-        page = "" if self._citation.page is None else self.tr(" · page {0}").format(self._citation.page)
+        page = citation_place(self._citation, self._seconds)
         name_room = max(60, min(room, max(room * 3 // 5, 60)) - metrics.horizontalAdvance(page))
         name = metrics.elidedText(self._citation.name, Qt.TextElideMode.ElideMiddle, name_room)
         text = name + page
@@ -143,10 +161,12 @@ class SourcesList(QWidget):
     citation_activated = Signal(int)
     resized = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        """Show nothing yet."""
+    def __init__(
+        self, theme: Theme, parent: QWidget | None = None, times: CitationTimes | None = None
+    ) -> None:
+        """Show nothing yet; without `times` recordings are told without them."""
         super().__init__(parent)
-        self._theme = theme
+        self._theme, self._times = theme, times
         self._citations: tuple[Citation, ...] = ()
         self._is_open = False
         self._layout = QVBoxLayout(self)
@@ -174,7 +194,7 @@ class SourcesList(QWidget):
             button.deleteLater()
         indexes = distinct(self._citations)
         shown = indexes if self._is_open else indexes[:N_SHOWN_AT_FIRST]
-        self._buttons = [SourceButton(self._citations[i], i, self._theme, self) for i in shown]
+        self._buttons = [SourceButton(self._citations[i], i, self._theme, self, self._times) for i in shown]
         for position, button in enumerate(self._buttons):
             button.clicked.connect(self._on_source_clicked)
             self._layout.insertWidget(1 + position, button)

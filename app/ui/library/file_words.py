@@ -1,5 +1,6 @@
 """How a file's state, size and kind are told: in words, an icon and a colour of the theme."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -7,6 +8,7 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.protocol.library import FileEntry, FileState
 from app.ui.elements.clock import clock
+from app.ui.recordings import AUDIO, VIDEO, is_recording
 
 WORKING = frozenset({FileState.QUEUED, FileState.READING, FileState.EMBEDDING})
 RETRYABLE = frozenset(
@@ -44,9 +46,7 @@ _ICONS = {
     FileState.MISSING: "question",
 }
 
-_AUDIO = "aac aif aifc aiff amr ape au caf flac m4a m4b mka mp2 mp3 oga ogg opus ra tta w64 wav wma wv"
-_VIDEO = "3g2 3gp asf avi f4v flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv qt rm ts webm wmv"
-_KINDS = {
+_KINDS: dict[str, tuple[str, Set[str]]] = {
     "PDF": ("error", {"pdf"}),
     "DOC": ("accent", {"docx", "doc", "odt", "rtf"}),
     "PPT": ("warning", {"pptx", "ppt", "odp"}),
@@ -58,13 +58,12 @@ _KINDS = {
     "ZIP": ("text_faint", {"zip", "gz", "xz", "7z", "tar", "rar"}),
     "MAIL": ("accent", {"eml", "msg", "mbox"}),
     "BOOK": ("accent", {"epub"}),
-    "AUD": ("busy", set(_AUDIO.split())),
-    "VID": ("busy", set(_VIDEO.split())),
+    "AUD": ("busy", AUDIO),
+    "VID": ("busy", VIDEO),
 }
 _CODE_SUFFIXES = (
     "c cc cpp cs css go h hpp java js json kt lua m php pl py r rb rs sh sql swift toml ts tsx yaml"
 )
-_RECORDINGS = frozenset({"AUD", "VID"})
 _CODE = frozenset(_CODE_SUFFIXES.split())
 
 
@@ -133,19 +132,14 @@ def spoken(file: FileEntry) -> str:
     return ", ".join(part for part in (file.name, second_line(file), extent_words(file)) if part)
 
 
-def is_recording(name: str) -> bool:
-    """Tell by its name whether a file's speech is transcribed; whether it holds any, the host finds out."""
-    return kind_of(name).letters in _RECORDINGS
-
-
 def kind_of(name: str) -> Kind:
     """Give the kind of a file by its name's end."""
     suffix = PurePath(name).suffix.lower().lstrip(".")
-    if suffix in _CODE:
-        return Kind("CODE", "accent")
     for letters, (role, suffixes) in _KINDS.items():
         if suffix in suffixes:
             return Kind(letters, role)
+    if suffix in _CODE:
+        return Kind("CODE", "accent")
     return Kind(suffix[:4].upper(), "text_faint")
 
 

@@ -1,12 +1,13 @@
 """Which citation of an answer is shown, and steps to the others."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from app.protocol.chat import Citation
 from app.ui.elements.buttons import tool_button
+from app.ui.elements.clock import clock
 from app.ui.elements.elided_label import ElidedLabel
-from app.ui.icons import icon
+from app.ui.icons import bind_icon, icon
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import ICON_SIZE, SPACE_M, SPACE_S, SPACE_XS
 
@@ -16,9 +17,14 @@ class CitationBar(QFrame):
 
     Signals:
         step_requested: 1 for the next citation, -1 for the previous one.
+        play_requested: seconds of the recording from which the words are to be heard.
+
+    Attributes:
+        play_button: plays the words of a recording; hidden elsewhere.
     """
 
     step_requested = Signal(int)
+    play_requested = Signal(float)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         """Create it hidden."""
@@ -39,6 +45,13 @@ class CitationBar(QFrame):
         layout.addSpacing(SPACE_XS)
         for widget in (self.previous, self.count, self.next):
             layout.addWidget(widget)
+        self._play_s: float | None = None
+        self.play_button = QPushButton()
+        set_role(self.play_button, "chip")
+        bind_icon(self.play_button, "play", theme, "accent")
+        self.play_button.clicked.connect(self._on_play_clicked)
+        self.play_button.hide()
+        layout.insertWidget(2, self.play_button)
         self.next.clicked.connect(self._on_next_clicked)
         self.previous.clicked.connect(self._on_previous_clicked)
         theme.changed.connect(self._on_theme_changed)
@@ -63,6 +76,18 @@ class CitationBar(QFrame):
         self.count.setAccessibleName(described.replace("{total}", str(len(citations))))
         self.previous.setEnabled(index > 0)
         self.next.setEnabled(index < len(citations) - 1)
+
+    def set_play_time(self, seconds: float | None) -> None:
+        """Offer to play the words from a time in seconds; None: they cannot be played."""
+        self._play_s = seconds
+        self.play_button.setVisible(seconds is not None)
+        if seconds is not None:
+            self.play_button.setText(self.tr("Play from {time}").replace("{time}", clock(seconds)))
+
+    @Slot()
+    def _on_play_clicked(self) -> None:
+        if self._play_s is not None:
+            self.play_requested.emit(self._play_s)
 
     @Slot()
     def _on_next_clicked(self) -> None:

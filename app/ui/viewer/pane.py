@@ -1,5 +1,7 @@
 """The viewer pane: a document, the citation that led to it, and the controls."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QMargins, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QFrame, QStackedWidget, QVBoxLayout, QWidget
@@ -22,6 +24,7 @@ from app.ui.viewer.find_bar import FindBar
 from app.ui.viewer.marks import Range
 from app.ui.viewer.page_images import PageImages
 from app.ui.viewer.pages_view import PagesView
+from app.ui.viewer.recording import Recording
 from app.ui.viewer.shortcuts import ViewerShortcuts
 from app.ui.viewer.text_view import TextView
 from app.ui.viewer.toolbar import ViewerToolbar
@@ -69,6 +72,7 @@ class ViewerPane(QFrame):
         self.pages = PagesView(self.reader, self.images, theme, self)
         self.text = TextView(self.reader, tasks, theme, self)
         self._view: PagesView | TextView = self.pages
+        self.recording = Recording(session, tasks, theme, self.text, self.citation_bar, self)
         self.search = DocumentSearch(self.reader, self.find_bar, self)
         self._opening_timer = QTimer(self, singleShot=True, interval=_OPENING_DELAY_MS)
         self._lay_out()
@@ -118,6 +122,7 @@ class ViewerPane(QFrame):
 
     def _open(self, document_id: int) -> None:
         self._document_id, self._source_error = document_id, None
+        self.recording.close()
         self.banner.hide()
         self.reader.open(document_id)
         self._opening_timer.start()
@@ -133,6 +138,7 @@ class ViewerPane(QFrame):
     def _on_opened(self, info: DocumentInfo) -> None:
         self._opening_timer.stop()
         self.toolbar.set_document(info.name, info.path, len(info.pages))
+        self.recording.open(info)
         self._set_controls_visible(True)
         self._tell_source(info)
         self._show_info(info, as_text=not self._can_draw(info))
@@ -159,6 +165,7 @@ class ViewerPane(QFrame):
     def _show_nothing(self) -> None:
         self._opening_timer.stop()
         self._document_id, self._citations, self._start_page = None, (), None
+        self.recording.close()
         self.reader.close()
         self.pages.clear()
         self.text.clear_document()
@@ -206,6 +213,7 @@ class ViewerPane(QFrame):
 
     def _show_place(self) -> None:
         self._view.set_cited(self._cited)
+        self.recording.show_cited(self._cited)
         if self._cited is not None:
             self._view.reveal(self._cited, self._citations[self._index].page)
         elif self._start_page is not None:
@@ -281,13 +289,29 @@ class ViewerPane(QFrame):
     def _tell_source(self, info: DocumentInfo) -> None:
         again = ((self.tr("Read the file again"), self._on_read_again),)
         if info.source == "changed":
-            words = self.tr("The file changed since it was read; this is the text as it was read.")
-            self.banner.say("warning", words, again)
+            self.banner.say("warning", self._changed_words(info), again)
         elif info.source == "missing":
             words = self.tr("The file is no longer at {path}; this is the text as it was read.")
+            if info.sound_seconds is not None:
+                words = self.tr("The recording is no longer at {path}. Its text is here, its sound is not.")
             self.banner.say("warning", words.replace("{path}", info.path))
         else:
             self.banner.hide()
+
+    def _changed_words(self, info: DocumentInfo) -> str:
+        if info.sound_seconds is not None:
+            return self.tr("The recording changed since it was transcribed; this is the text of the old one.")
+        return self.tr("The file changed since it was read; this is the text as it was read.")
+
+    @Slot(object)
+    def _on_sound_failed(self, error: AppError) -> None:
+        info = self.reader.info
+        if info is not None and error.code == "document.source_changed":
+            self._tell_source(replace(info, source="changed"))
+        elif info is not None and error.code == "document.source_missing":
+            self._tell_source(replace(info, source="missing"))
+        else:
+            self.banner.say_error(error, ((self.tr("Try again"), self.recording.play),))
 
     @Slot(object)
     def _on_source_lost(self, error: AppError) -> None:
@@ -432,6 +456,10 @@ class ViewerPane(QFrame):
         """Look at the next (1) or the previous (-1) match."""
         self.search.step(direction)
 
+    def toggle_sound(self) -> None:
+        """Play or pause the recording that is open, if one is."""
+        self.recording.toggle()
+
     @Slot()
     def _on_find_closed(self) -> None:
         self._view.setFocus()
@@ -443,6 +471,7 @@ class ViewerPane(QFrame):
         self._line.setVisible(visible)
         self.citation_bar.setVisible(visible and bool(self._citations))
         if not visible:
+            self.recording.bar.hide()
             self.banner.hide()
             self.find_bar.hide()
 
@@ -460,6 +489,7 @@ class ViewerPane(QFrame):
         for widget in (self.toolbar, self.citation_bar, self.find_bar, self.banner, self._line):
             rows.addWidget(widget)
         rows.addWidget(self._stack, 1)
+        rows.addWidget(self.recording.bar)
 
     def _connect(self) -> None:
         self._opening_timer.timeout.connect(self._on_opening_timer_timeout)
@@ -481,6 +511,7 @@ class ViewerPane(QFrame):
         toolbar.close_requested.connect(self.close_document)
         self.citation_bar.step_requested.connect(self.step_citation)
         self.find_bar.closed.connect(self._on_find_closed)
+        self.recording.failed.connect(self._on_sound_failed)
         self.pages.copy_requested.connect(self._on_copy_requested)
         self.text.load_failed.connect(self._on_text_failed)
         self.text.part_changed.connect(self._on_part_changed)

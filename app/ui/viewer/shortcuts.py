@@ -30,6 +30,9 @@ class ViewerActions(Protocol):
     def step_citation(self, direction: int) -> None:
         """Go to the next (1) or previous (-1) citation."""
 
+    def toggle_sound(self) -> None:
+        """Play or pause the recording."""
+
 
 class ViewerShortcuts(QObject):
     """Creates the shortcuts of a pane and owns them."""
@@ -51,6 +54,7 @@ class ViewerShortcuts(QObject):
             (QKeySequence("Ctrl+PgDown"), self._on_next_page),
             (QKeySequence("Alt+Left"), self._on_previous_citation),
             (QKeySequence("Alt+Right"), self._on_next_citation),
+            (QKeySequence("Ctrl+P"), self._on_sound),
         ):
             shortcut = QShortcut(keys, pane)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -99,3 +103,7 @@ class ViewerShortcuts(QObject):
     @Slot()
     def _on_next_citation(self) -> None:
         self._actions.step_citation(1)
+
+    @Slot()
+    def _on_sound(self) -> None:
+        self._actions.toggle_sound()

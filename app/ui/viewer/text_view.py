@@ -8,12 +8,14 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QFont,
     QFontDatabase,
+    QKeyEvent,
+    QMouseEvent,
     QResizeEvent,
     QTextCharFormat,
     QTextCursor,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QMenu, QPlainTextEdit, QTextEdit, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QMenu, QPlainTextEdit, QTextEdit, QWidget
 
 from app.core.errors import AppError
 from app.protocol.library import DocumentInfo
@@ -48,7 +50,10 @@ class TextView(QPlainTextEdit):
         loading_changed: share loaded, 0 to 1.
         load_failed: AppError.
         reading_requested: (start, end) of the text to read aloud.
-        place_activated: code point of the text that was clicked.
+        place_activated: code point that was clicked, or asked for by key or menu, while `plays_places`.
+
+    Attributes:
+        plays_places: the text is a transcript, and its places can be played.
     """
 
     current_page_changed = Signal(int)
@@ -72,6 +77,11 @@ class TextView(QPlainTextEdit):
         self._page, self._zoom = 0, 1.0
         self._target: Range | None = None
         self._cited: Range | None = None
+        self._heard: Range | None = None
+        self._follows, self._is_following = True, False
+        self._pressed_at: QPoint | None = None
+        self._room_at_left = 0
+        self.plays_places = False
         self._matches: tuple[Range, ...] = ()
         self._current = -1
         self._glide = Glide(self.verticalScrollBar(), _MIN_LINES)
@@ -104,7 +114,7 @@ class TextView(QPlainTextEdit):
     def show_document(self, info: DocumentInfo, at: int = 0) -> None:
         """Load a document's text, around code point `at` where it is very long."""
         self._info, self._page = info, 0
-        self._target = self._cited = None
+        self._target = self._cited = self._heard = None
         self._matches, self._current = (), -1
         monospace = info.format in _MONOSPACE
         wrapped = info.format not in _UNWRAPPED
@@ -216,12 +226,47 @@ class TextView(QPlainTextEdit):
         self._matches, self._current = matches, current
         self._mark()
 
+    def set_heard(self, heard: Range | None) -> None:
+        """Mark the line of a transcript that is heard, and keep it in view unless the user scrolled away."""
+        if heard != self._heard:
+            self._heard = heard
+            self._mark()
+            if heard is not None and self._follows:
+                self._follow(heard)
+
+    def follow_again(self) -> None:
+        """Keep what is heard in view from now on."""
+        self._follows = True
+
+    def _follow(self, heard: Range) -> None:
+        if self._part_of(heard[0]) != self.part or heard[1] > self._offsets.end or self._shows(heard):
+            return
+        self._is_following = True
+        chosen = self.textCursor()
+        self._target = heard
+        self._scroll_to_target()
+        if chosen.hasSelection():
+            value = self.verticalScrollBar().value()
+            self.setTextCursor(chosen)
+            self.verticalScrollBar().setValue(value)
+
+    def _shows(self, wanted: Range) -> bool:
+        """Tell whether a range is in view to its end, or fills the view."""
+        cursor = self._cursor(wanted)
+        end = self.cursorRect(cursor)
+        cursor.setPosition(cursor.selectionStart())
+        start = self.cursorRect(cursor)
+        return start.top() >= 0 and (end.bottom() <= self.viewport().height() or start.top() < end.height())
+
     def _mark(self) -> None:
         quiet, active = QTextCharFormat(), QTextCharFormat()
         quiet.setBackground(self._theme.colour("highlight"))
         active.setBackground(self._theme.colour("highlight_active"))
         active.setForeground(self._theme.colour("on_highlight"))
-        selections = [
+        heard = QTextCharFormat()
+        heard.setBackground(self._theme.colour("accent_soft"))
+        selections = [self._selection(self._heard, heard)] if self._heard is not None else []
+        selections += [
             self._selection(match, quiet) for i, match in enumerate(self._matches) if i != self._current
         ]
         if self._cited is not None:
@@ -263,6 +308,11 @@ class TextView(QPlainTextEdit):
         aloud.setEnabled(self.chosen is not None)
         aloud.triggered.connect(self._on_reading_triggered)
         menu.insertAction(first, aloud)
+        if self.plays_places:
+            self._menu_offset = self._offsets.to_offset(self.cursorForPosition(position).position())
+            here = QAction(self.tr("Play from here"), menu)
+            here.triggered.connect(self._on_play_triggered)
+            menu.insertAction(aloud, here)
         menu.insertSeparator(first)
         return menu
 
@@ -270,7 +320,32 @@ class TextView(QPlainTextEdit):
     def _on_reading_triggered(self) -> None:
         self.reading_requested.emit(self.chosen)
 
+    @Slot()
+    def _on_play_triggered(self) -> None:
+        self.place_activated.emit(self._menu_offset)
+
     # --- places
+
+    def visible_paragraphs(self) -> list[tuple[Range, int, int]]:
+        """Give the range of each paragraph that shows, with top and height of its first line in pixels."""
+        found = []
+        block, shift = self.firstVisibleBlock(), self.contentOffset()
+        while block.isValid():
+            top = self.blockBoundingGeometry(block).translated(shift).top()
+            if top > self.viewport().height():
+                break
+            start, end = block.position(), block.position() + block.length()
+            line = block.layout().lineAt(0)
+            height = line.height() if line.isValid() else self.fontMetrics().height()
+            ends = self._offsets.to_offset(start), self._offsets.to_offset(end)
+            found.append((ends, round(top), round(height)))
+            block = block.next()
+        return found
+
+    def set_room_at_left(self, pixels: int) -> None:
+        """Keep so much room left of the text for what stands beside it."""
+        self._room_at_left = pixels
+        self._update_margins()
 
     def reveal(self, target: Range, page: int | None = None) -> None:
         """Scroll until a range stands at a third of the height, as soon as it is loaded."""
@@ -311,6 +386,7 @@ class TextView(QPlainTextEdit):
 
     @Slot()
     def _on_scrolled(self) -> None:
+        self._note_scrolling()
         if self._info is None or not self._info.pages:
             return
         bar = self.verticalScrollBar()
@@ -320,6 +396,13 @@ class TextView(QPlainTextEdit):
         if number != self._page:
             self._page = number
             self.current_page_changed.emit(number)
+
+    def _note_scrolling(self) -> None:
+        """Follow what is heard no longer once the user scrolled it out of view; again when it is back."""
+        if self._is_following:
+            self._is_following = self._glide.is_running
+        elif self._heard is not None:
+            self._follows = self._shows(self._heard)
 
     def _top_position(self) -> int:
         point = self.viewport().rect().topLeft()
@@ -356,7 +439,7 @@ class TextView(QPlainTextEdit):
         if self.lineWrapMode() == QPlainTextEdit.LineWrapMode.WidgetWidth:
             column = self.fontMetrics().averageCharWidth() * _COLUMN_CHARS
             side = max(side, (self.width() - column) // 2)
-        self.setViewportMargins(side, SPACE_M, side, 0)
+        self.setViewportMargins(max(side, self._room_at_left), SPACE_M, side, 0)
 
     @Slot()
     def _on_theme_changed(self) -> None:
@@ -372,13 +455,44 @@ class TextView(QPlainTextEdit):
         menu.popup(event.globalPos())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the column readable."""
+        """Keep the column readable, and what is heard in view."""
+        follows = self._follows
         super().resizeEvent(event)
         self._update_margins()
+        self._follows = follows
+        if self._heard is not None and follows:
+            self._follow(self._heard)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Remember where a click begins."""
+        super().mousePressEvent(event)
+        is_left = event.button() == Qt.MouseButton.LeftButton
+        self._pressed_at = event.position().toPoint() if is_left else None
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Play a transcript from the word that was clicked; choosing words is no click."""
+        super().mouseReleaseEvent(event)
+        pressed, self._pressed_at = self._pressed_at, None
+        place = event.position().toPoint()
+        if pressed is None or not self.plays_places or self.textCursor().hasSelection():
+            return
+        if (place - pressed).manhattanLength() < QApplication.startDragDistance():
+            self._activate(self.cursorForPosition(place))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play a transcript from the text cursor with Enter."""
+        if self.plays_places and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._activate(self.textCursor())
+            return
+        super().keyPressEvent(event)
+
+    def _activate(self, cursor: QTextCursor) -> None:
+        self.place_activated.emit(self._offsets.to_offset(cursor.position()))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scroll, or change the size with Ctrl."""
         self._glide.stop()
+        self._is_following = False
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             if steps := event.angleDelta().y():
                 self.step_zoom(1 if steps > 0 else -1)

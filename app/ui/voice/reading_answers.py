@@ -41,26 +41,27 @@ class AnswerReader(QObject):
         """Do as the settings say."""
         self.set_wanted(bool(values.get("read_answers", False)))
 
-    def begin(self, message: ChatMessage, *, whole: bool = False) -> None:
-        """Read an answer that is still being written (or, `whole`, just was), from its beginning."""
-        self._begun_id, self._text = message.id, text_so_far(message, whole=whole)
+    def begin(self, message: ChatMessage) -> None:
+        """Read an answer that is still being written, or just was, from its beginning."""
+        self._begun_id, self._text = message.id, text_so_far(message)
+        whole = message.state != "streaming"
         self._reading.read(message.id, self._text, whole, without_marks=True)
 
-    @Slot(object, bool, bool)
-    def _on_answer_written(self, message: ChatMessage, is_shown: bool, is_whole: bool) -> None:
+    @Slot(object, bool)
+    def _on_answer_written(self, message: ChatMessage, is_shown: bool) -> None:
         if message.id == self._begun_id:
-            self._extend(message, whole=is_whole)
-        elif self._is_wanted and is_shown and text_so_far(message, whole=is_whole):
-            self.begin(message, whole=is_whole)
+            self._extend(message)
+        elif self._is_wanted and is_shown and text_so_far(message):
+            self.begin(message)
 
-    def _extend(self, message: ChatMessage, *, whole: bool) -> None:
-        text = text_so_far(message, whole=whole)
+    def _extend(self, message: ChatMessage) -> None:
+        text = text_so_far(message)
         if text.startswith(self._text):
             self._text = text  # else the end changed what was read already: what came is read out
-        self._reading.extend(message.id, self._text, whole)
+        self._reading.extend(message.id, self._text, message.state != "streaming")
 
 
-def text_so_far(message: ChatMessage, *, whole: bool) -> str:
+def text_so_far(message: ChatMessage) -> str:
     """Give an answer without citation marks, which are final only at its end, and without half a mark."""
     text = without_marks(message.text)[0].lstrip()
-    return text if whole else _UNFINISHED_MARK.sub("", text)
+    return text if message.state != "streaming" else _UNFINISHED_MARK.sub("", text)

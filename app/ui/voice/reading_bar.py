@@ -8,14 +8,13 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMenu,
-    QSlider,
     QToolButton,
     QWidget,
-    QWidgetAction,
 )
 
 from app.ui.elements.buttons import tool_button
 from app.ui.elements.elided_label import ElidedLabel
+from app.ui.elements.volume_button import VolumeButton
 from app.ui.icon_label import IconLabel
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
@@ -52,7 +51,7 @@ class ReadingBar(QFrame):
         self.pause_button = tool_button("pause", self.tr("Pause"), theme, self, "Space")
         self.forward_button = tool_button("skip-forward", self.tr("One sentence on"), theme, self, "Right")
         self.speed_button = self._make_speed_button()
-        self.volume_button = self._make_volume_button()
+        self.volume_button = VolumeButton(theme, self)
         self.stop_button = tool_button("close", self.tr("Stop reading aloud"), theme, self, "Esc")
         self._lay_out()
         self._connect()
@@ -82,22 +81,6 @@ class ReadingBar(QFrame):
         button.setMenu(menu)
         return button
 
-    def _make_volume_button(self) -> QToolButton:
-        button = tool_button("volume", self.tr("Volume"), self._theme, self)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(button)
-        self.volume = volume_slider(self.tr("Volume of reading aloud"))
-        action = QWidgetAction(menu)
-        around = QWidget()
-        margins = QHBoxLayout(around)
-        margins.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
-        margins.addWidget(self.volume)
-        action.setDefaultWidget(around)
-        menu.addAction(action)
-        menu.aboutToShow.connect(self.volume.setFocus)
-        button.setMenu(menu)
-        return button
-
     def _lay_out(self) -> None:
         set_role(self, "card")
         set_role(self._words, "muted")
@@ -113,7 +96,7 @@ class ReadingBar(QFrame):
             layout.addWidget(button)
 
     @property
-    def _buttons(self) -> tuple[QToolButton, ...]:
+    def _buttons(self) -> tuple[QWidget, ...]:
         return (
             self.place_button,
             self.back_button,
@@ -134,7 +117,7 @@ class ReadingBar(QFrame):
         self.back_button.clicked.connect(self._on_back)
         self.forward_button.clicked.connect(self._on_forward)
         self._speeds.triggered.connect(self._on_speed_triggered)
-        self.volume.valueChanged.connect(self._on_volume_changed)
+        self.volume_button.volume_chosen.connect(controller.set_volume)
         for keys, act in (("Left", self._on_back), ("Right", self._on_forward)):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -159,8 +142,6 @@ class ReadingBar(QFrame):
         self.pause_button.setToolTip(words)
         bind_icon(self.pause_button, "play" if paused else "pause", self._theme)
         self._arrange()
-        for button in (self.back_button, self.forward_button, self.pause_button):
-            button.setEnabled(reading.phase != "preparing")
         self.setAccessibleDescription(self.words)
         self.show()
 
@@ -170,8 +151,9 @@ class ReadingBar(QFrame):
 
     def _title_of(self, reading: Reading) -> str:
         title = reading.title or self.tr("Reading the message aloud")
+        ready = self.tr("Getting ready to read aloud …")
         return {
-            "preparing": self.tr("Getting ready to read aloud …"),
+            "preparing": title if reading.was_heard else ready,  # between two sentences it is short
             "waiting": self.tr("Waiting for more of the answer …"),
             "paused": self.tr("Paused"),
         }.get(reading.phase, title)
@@ -182,10 +164,7 @@ class ReadingBar(QFrame):
         self.speed_button.setAccessibleName(self.tr("Speed, {0}").format(speed_words(speed)))
         for action in self._speeds.actions():
             action.setChecked(action.data() == speed)
-        show_volume(self.volume, volume)
-        percent = f"{round(volume * 100)} %"
-        self.volume_button.setAccessibleName(self.tr("Volume, {0}").format(percent))
-        self.volume_button.setToolTip(self.tr("Volume, {0}").format(percent))
+        self.volume_button.show_volume(volume)
 
     # --- wishes
 
@@ -200,10 +179,6 @@ class ReadingBar(QFrame):
     @Slot(QAction)
     def _on_speed_triggered(self, action: QAction) -> None:
         self._controller.set_speed(float(action.data()))
-
-    @Slot(int)
-    def _on_volume_changed(self, percent: int) -> None:
-        self._controller.set_volume(percent / 100)
 
     # Qt overrides
 
@@ -222,25 +197,6 @@ class ReadingBar(QFrame):
         """Leave out the words that are heard where there is no room for them."""
         super().resizeEvent(event)
         self._arrange()
-
-
-def volume_slider(name: str) -> QSlider:
-    """Make a slider from 0 to 100, moved by 5 with the arrow keys."""
-    slider = QSlider(Qt.Orientation.Horizontal)
-    slider.setRange(0, 100)
-    slider.setSingleStep(5)
-    slider.setPageStep(20)
-    slider.setFixedWidth(160)
-    slider.setAccessibleName(name)
-    return slider
-
-
-def show_volume(slider: QSlider, volume: float) -> None:
-    """Show a volume, 0 to 1, without asking for it."""
-    blocked = slider.blockSignals(True)
-    slider.setValue(round(volume * 100))
-    slider.blockSignals(blocked)
-    slider.setAccessibleDescription(f"{round(volume * 100)} %")
 
 
 def words_of(markdown: str) -> str:

@@ -61,6 +61,7 @@ class Reading:
             being written, whose marks are not final.
         phase: `preparing`, `speaking`, `paused`, `waiting` (for more text); empty: nothing is read.
         sentence: the one heard.
+        was_heard: something of it was heard already.
     """
 
     id: str = ""
@@ -71,6 +72,7 @@ class Reading:
     without_marks: bool = False
     phase: str = ""
     sentence: Sentence = Sentence()
+    was_heard: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,9 @@ class ReadingController(QObject):
         """
         if self.is_reading:
             self._end(ReadingOutcome(self._reading.message_id, "replaced"))
+        if self._store_timer.isActive():
+            self._store_timer.stop()
+            self._on_store_due()  # the host reads as loud as the settings say
         reading_id = f"reading-{next(_numbers)}"
         self._is_whole, self._sent_text, self._sent_whole = whole, text, whole
         self._set(Reading(reading_id, message_id, text, offset, title, without_marks, "preparing"))
@@ -189,11 +194,8 @@ class ReadingController(QObject):
             return
         self._is_whole = whole
         self._reading = replace(self._reading, text=text)
-        if whole:
-            self._extend_timer.stop()
-            self._on_extend_due()
-        elif not self._extend_timer.isActive():
-            self._extend_timer.start()
+        if whole or not self._extend_timer.isActive():
+            self._on_extend_due()  # at once: it may end a sentence that the host waits for
 
     @Slot()
     def stop(self) -> None:
@@ -236,6 +238,7 @@ class ReadingController(QObject):
             self._tell_pace()
             self._control(speed=speed)
 
+    @Slot(float)
     def set_volume(self, volume: float) -> None:
         """Be as loud as this, 0 to 1, at once, and keep that."""
         volume = min(1.0, max(0.0, volume))
@@ -285,7 +288,8 @@ class ReadingController(QObject):
         if progress.start >= progress.end:
             start = end = 0
         sentence = Sentence(reading.message_id, start, end, reading.without_marks)
-        self._set(replace(reading, phase=progress.phase, sentence=sentence))
+        heard = reading.was_heard or progress.phase == "speaking"
+        self._set(replace(reading, phase=progress.phase, sentence=sentence, was_heard=heard))
 
     def _set(self, reading: Reading) -> None:
         before, self._reading = self._reading, reading
@@ -303,6 +307,7 @@ class ReadingController(QObject):
     def _on_extend_due(self) -> None:
         if self._sent_text == self._reading.text and self._sent_whole == self._is_whole:
             return
+        self._extend_timer.start()
         self._sent_text, self._sent_whole = self._reading.text, self._is_whole
         request = ExtendReading(reading=self._reading.id, text=self._reading.text, whole=self._is_whole)
         self._tasks.spawn(self._call(request), "read more")

@@ -57,6 +57,8 @@ class WindowReading(QObject):
         messages.selection_reading_requested.connect(self._on_selection_reading_requested)
         self._viewer.reading_requested.connect(self._on_document_reading_requested)
         self.controller.reading_changed.connect(self._on_reading_changed)
+        self.controller.pace_changed.connect(self._on_pace_changed)
+        self._viewer.recording.volume_chosen.connect(self.controller.set_volume)
         self.bar.place_requested.connect(messages.reveal_spoken)
         self.bar.left.connect(self._pane.focus_composer)
         parts.chats.conversation_shown.connect(self._on_conversation_shown)
@@ -121,6 +123,10 @@ class WindowReading(QObject):
         sentence = reading.sentence
         wanted = (sentence.start, sentence.end) if sentence.start < sentence.end else None
         self._pane.messages.show_spoken(Spoken(reading.message_id, wanted, reading.without_marks))
+
+    @Slot(float, float)
+    def _on_pace_changed(self, _speed: float, volume: float) -> None:
+        self._viewer.recording.bar.show_volume(volume)
 
     @Slot(object)
     def _on_conversation_shown(self, _conversation: OpenConversation) -> None:

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.ui.chat import markdown_blocks
-from app.ui.chat.message_text import MessageText, citation_tooltip
+from app.ui.chat.citation_words import citation_tooltip
+from app.ui.chat.message_text import MessageText
 from app.ui.chat.rich_text import Property, is_openable
 from app.ui.theme import Theme
 from tests.ui.chat.test_annotations import CITATION, cite
@@ -300,3 +301,13 @@ def test_growing_text_keeps_a_selection_in_earlier_blocks(view: MessageText) -> 
     view.setTextCursor(cursor)
     view.set_markdown("First paragraph.\n\nSecond paragraph grows")
     assert view.textCursor().selectedText() == "First"
+
+
+def test_a_code_box_stands_under_the_table_before_it(view: MessageText) -> None:
+    view.set_markdown("| a | b |\n|---|---|\n| 1 | 2 |\n\n```\ncode\n```")
+    view.show()
+    view.height_for(400)
+    layout = view.document().documentLayout()
+    (code,) = view._code_blocks
+    cell = view.document().find("2").block()
+    assert view._code_box(code).top() > layout.blockBoundingRect(cell).bottom()

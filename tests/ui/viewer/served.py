@@ -16,9 +16,11 @@ from app.protocol.library import (
     FindResult,
     GetDocument,
     GetText,
+    GetTextTimes,
     GetWordBoxes,
     Heading,
     PageRange,
+    TextTimes,
     WordBoxes,
 )
 from app.protocol.page import PageImage, RenderPage
@@ -58,6 +60,8 @@ class Served:
     renderable: bool = False
     boxes: dict[int, tuple[tuple[int, int, float, float, float, float], ...]] = field(default_factory=dict)
     render_error: dict[int, AppError] = field(default_factory=dict)
+    sound_seconds: float | None = None
+    spans: tuple[tuple[int, int, float, float], ...] = ()
 
     def info(self) -> DocumentInfo:
         return DocumentInfo(
@@ -71,6 +75,7 @@ class Served:
             outline=self.outline,
             source=self.source,
             renderable=self.renderable,
+            sound_seconds=self.sound_seconds,
         )
 
     def citation(self, quote: str, n: int = 1, after: int = 0) -> Citation:
@@ -141,6 +146,28 @@ def plain(document_id: int = 2, text: str = "", name: str = "notes.md", format: 
     return Served(document_id, name, text, format=format, outline=outline)
 
 
+TALK = (
+    "Good morning and welcome to the meeting.",
+    "The lease ends in May.",
+    "Both sides must agree in writing.",
+    "Now to the second point, the rent.",
+    "It is nine hundred a month.",
+)
+
+
+def recording(document_id: int = 5, n_paragraphs: int = 40, name: str = "Meeting.m4a") -> Served:
+    """A transcript; its lines last 4 s with 1 s of quiet between them, five to a paragraph."""
+    text, spans, at_s = "", [], 0.0
+    for number in range(n_paragraphs):
+        for line in (f"Part {number}.", *TALK):
+            separator = "" if not text else "\n\n" if line.startswith("Part") else " "
+            start = len(text) + len(separator)
+            text += separator + line
+            spans.append((start, len(text), at_s, at_s + 4.0))
+            at_s += 5.0
+    return Served(document_id, name, text, format="mp4", sound_seconds=at_s, spans=tuple(spans))
+
+
 def serve(session: FakeSession, documents: Sequence[Served]) -> None:
     """Let a session answer about these documents as the host would."""
     by_id = {document.document_id: document for document in documents}
@@ -180,7 +207,13 @@ def serve(session: FakeSession, documents: Sequence[Served]) -> None:
         error = document.render_error.get(request.page)
         return error if error is not None else document.draw(request.page, request.scale)
 
+    def times(request: GetTextTimes) -> TextTimes:
+        end = request.char_end if request.char_end is not None else 10**9
+        spans = by_id[request.document_id].spans
+        return TextTimes(spans=tuple(s for s in spans if s[0] < end and s[1] > request.char_start))
+
     session.reply(GetDocument, info)
+    session.reply(GetTextTimes, times)
     session.reply(GetText, text)
     session.reply(GetWordBoxes, word_boxes)
     session.reply(FindInDocument, find)

@@ -94,22 +94,23 @@ async def test_ranges_of_a_part_are_told_in_the_whole_message(
     assert controller.reading.title == "A part"
 
 
-async def test_more_text_comes_a_few_times_a_second_and_its_end_at_once(
+async def test_more_text_comes_at_once_then_a_few_times_a_second_and_its_end_at_once(
     controller: ReadingController, host: VoiceHost
 ) -> None:
     await begun(controller, host, whole=False)
-    for n in range(30):
+    for n in range(1, 30):
         controller.extend("m1", TEXT + " more" * n, False)
-    assert host.session.sent(ExtendReading) == []
-    await until(lambda: host.session.sent(ExtendReading))
-    controller.extend("m1", TEXT + " and the end.", True)
     await until(lambda: len(host.session.sent(ExtendReading)) == 2)
-    first, last = host.session.sent(ExtendReading)
-    assert (first.text, first.whole) == (TEXT + " more" * 29, False)
-    assert (last.text, last.whole) == (TEXT + " and the end.", True)
+    controller.extend("m1", TEXT + " more" * 30, False)  # waits, and is overtaken by the end
+    controller.extend("m1", TEXT + " more" * 30 + " and the end.", True)
+    await until(lambda: len(host.session.sent(ExtendReading)) == 3)
+    first, second, last = host.session.sent(ExtendReading)
+    assert (first.text, first.whole) == (TEXT + " more", False)
+    assert (second.text, second.whole) == (TEXT + " more" * 29, False)
+    assert (last.text, last.whole) == (TEXT + " more" * 30 + " and the end.", True)
     controller.extend("m1", "later", True)  # the text was whole already
     controller.extend("m2", "another", True)
-    assert controller.reading.text == TEXT + " and the end."
+    assert controller.reading.text == TEXT + " more" * 30 + " and the end."
 
 
 @pytest.mark.parametrize(
@@ -232,3 +233,12 @@ async def test_speed_and_volume_are_kept_and_follow_the_settings(
     assert heard.paces == [(1.25, 1.0), (1.25, 0.5), (0.75, 0.5)]
     await begun(controller, host)
     assert host.session.sent(ReadAloud)[0].speed == 0.75
+
+
+async def test_a_new_volume_is_stored_before_the_next_reading(
+    controller: ReadingController, host: VoiceHost
+) -> None:
+    controller.set_volume(0.3)
+    await begun(controller, host)
+    kinds = [type(request) for request in host.session.requests]
+    assert kinds.index(UpdateSettings) < kinds.index(ReadAloud)

@@ -21,7 +21,7 @@ from app.protocol.chat import (
     GetConversation,
 )
 from app.protocol.system import SettingsChanged
-from app.protocol.voice import ControlReading, ExtendReading, ReadAloud, StopReading
+from app.protocol.voice import ControlReading, ExtendReading, ReadAloud, ReadingProgress, StopReading
 from app.ui.chat.controller import ChatController
 from app.ui.chat.message_widgets import AnswerWidget, MessageWidget
 from app.ui.chat.pane import ChatPane
@@ -122,6 +122,10 @@ async def test_a_message_is_read_with_its_sentence_marked_and_in_view(shown: Sho
     assert shown.marked == ["Both sides must agree."]
     assert shown.reading.bar.words == "Reading the message aloud Both sides must agree."
     assert messages._is_spoken_in_view()
+    shown.host.tell(ReadingProgress(phase="preparing"))  # a skip
+    await until(lambda: shown.marked == [])
+    assert shown.reading.bar.words == "Reading the message aloud"
+    assert shown.reading.bar.forward_button.isEnabled()
     await shown.hear("The end.")
     assert shown.marked == ["The end."] and messages._is_spoken_in_view()
     shown.host.end()
@@ -234,14 +238,14 @@ async def test_the_bar_is_worked_by_keyboard(shown: Shown) -> None:
 async def test_speed_and_volume_are_chosen_in_the_bar(shown: Shown) -> None:
     await shown.read()
     bar = shown.reading.bar
-    assert bar.speed_button.text() == "1×" and bar.volume.value() == 100
+    assert bar.speed_button.text() == "1×" and bar.volume_button.slider.value() == 100
     fast = next(action for action in bar._speeds.actions() if action.data() == 1.5)
     fast.trigger()
-    bar.volume.setValue(40)
+    bar.volume_button.slider.setValue(40)
     await until(lambda: len(shown.session.sent(ControlReading)) == 2)
     assert [(c.speed, c.volume) for c in shown.session.sent(ControlReading)] == [(1.5, None), (None, 0.4)]
     assert bar.speed_button.accessibleName() == "Speed, 1.5×"
-    assert bar.volume_button.accessibleName() == "Volume, 40 %"
+    assert bar.volume_button.button.accessibleName() == "Volume, 40 %"
 
 
 async def test_a_narrow_bar_keeps_every_control(shown: Shown) -> None:
@@ -346,16 +350,16 @@ async def test_reading_goes_on_in_another_conversation_and_is_marked_on_return(s
 
 
 @pytest.mark.parametrize(
-    ("text", "whole", "so_far"),
+    ("text", "state", "so_far"),
     [
-        ("\n It ends [1", False, "It ends"),
-        ("It ends [1].", False, "It ends."),
-        ("It ends ", False, "It ends"),
-        ("An [open bracket", True, "An [open bracket"),
+        ("\n It ends [1", "streaming", "It ends"),
+        ("It ends [1].", "streaming", "It ends."),
+        ("It ends ", "streaming", "It ends"),
+        ("An [open bracket", "complete", "An [open bracket"),
     ],
 )
-def test_half_a_mark_is_not_read(text: str, whole: bool, so_far: str) -> None:
-    assert text_so_far(answer(1, text), whole=whole) == so_far
+def test_half_a_mark_is_not_read(text: str, state: str, so_far: str) -> None:
+    assert text_so_far(answer(1, text, state=state)) == so_far
 
 
 def test_the_bar_shows_words_without_markup() -> None:

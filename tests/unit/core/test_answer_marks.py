@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.answer_marks import Mark, with_marks, without_marks
+from app.core.answer_marks import Mark, mark_ranges, with_marks, without_marks
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,16 @@ def test_marks_put_in_are_found_again(text: str, numbers: list[int]) -> None:
     clean, _ = without_marks(text)
     marked = with_marks(clean, numbers)
     assert all(f"[{number}]" in marked for number in numbers)
+
+
+def test_the_places_of_marks_are_told_with_the_space_before_them() -> None:
+    text = "It is red [1]. It is [passages 2, 3] big. `a[4]`"
+    assert [text[start:end] for start, end in mark_ranges(text)] == [" [1]", " [passages 2, 3]"]
+
+
+@given(st.text(alphabet="ab []1,`\n."))
+def test_what_is_left_beside_the_marks_is_the_text_without_them(text: str) -> None:
+    left, last = "", 0
+    for start, end in mark_ranges(text):
+        left, last = left + text[last:start], end
+    assert left + text[last:] == without_marks(text)[0]
