@@ -146,6 +146,7 @@ class SampleReader:
     def _fill(self, until_s: float) -> None:
         """Put silence up to a time."""
         assert self._base_s is not None
+        self._damaged |= self._recording.is_gapless
         self._flush()
         missing = round((until_s - self._base_s) * self._rate) - self._n_made
         self._append(bytes(max(0, missing) * SAMPLE_BYTES))
@@ -185,10 +186,8 @@ class SampleReader:
 
     def _is_cut_short(self) -> bool:
         """Tell whether the file ends well before the length that its header states."""
-        stream = self._recording.stream
-        if not self._recording.sizes_known or stream.duration is None or stream.time_base is None:
-            return False
-        return self._next_s + _LENGTH_TOLERANCE_S < float(stream.duration * stream.time_base)
+        stated_s = self._recording.stated_s
+        return stated_s is not None and self._next_s + _LENGTH_TOLERANCE_S < stated_s
 
     # ------------------------------------------------------------------------------------ decoding
 
