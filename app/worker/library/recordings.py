@@ -242,6 +242,7 @@ class Recordings:
                     raise Cancelled from error
             else:
                 self._events.recovered()
+                self._offer()
                 return Empty()
 
     def fail(self, request: FailRecording, _job: Job) -> Empty:
@@ -259,6 +260,7 @@ class Recordings:
             self._look_again(recording)
         else:
             self._finish(recording, outcome)
+        self._offer()  # another with the same bytes may have waited for this one
         return Empty()
 
     def resume(self, _request: ResumeRecordings, _job: Job) -> Empty:

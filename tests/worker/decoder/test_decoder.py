@@ -1,5 +1,6 @@
 """The decoder as the host sees it: a real process, real files of every kind, made here."""
 
+import contextlib
 import itertools
 import os
 import struct
@@ -12,7 +13,7 @@ import pytest
 from app.protocol.audio import AudioInfo, AudioPiece, CloseAudio, ReadAudio
 from app.worker.decoder.main import MAX_OPEN
 from scripts.bench.decoder_client import DecoderWorker
-from scripts.bench.worker_client import RequestFailed
+from scripts.bench.worker_client import RequestCancelled, RequestFailed
 from scripts.faults.bad_audio import impostors
 from scripts.faults.make_audio import KINDS, RATE, Kind, tone, write_recording
 
@@ -244,6 +245,31 @@ def test_pieces_of_several_files_come_independently(decoder: DecoderWorker, file
     assert onset_s(data[1], 0.0) == pytest.approx(1.0, abs=0.01)
     for handle in handles:
         decoder.close_file(handle)
+
+
+def test_a_cancelled_reading_loses_nothing(decoder: DecoderWorker, files: Path) -> None:
+    path = write_recording(files / "cancelled.mp3", tone((15.0, 15.2), seconds=20.0))
+    info = decoder.open(str(path))
+    request_id = decoder.start(ReadAudio(handle=info.handle, seconds=60.0))
+    decoder.cancel(request_id)
+    at_s = 0.0
+    with contextlib.suppress(RequestCancelled):  # unless it was faster
+        at_s = decoder.wait(request_id, AudioPiece).n_samples / RATE
+    piece, samples = decoder.read(info.handle, 60.0)
+    assert piece.start_s == pytest.approx(at_s, abs=1e-3)
+    if not at_s:
+        assert onset_s(samples, piece.start_s) == pytest.approx(15.0, abs=0.01)
+    decoder.close_file(info.handle)
+
+
+@pytest.mark.linux
+def test_it_runs_confined(decoder: DecoderWorker) -> None:
+    status = Path(f"/proc/{decoder.process.pid}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert (fields["Seccomp"], fields["NoNewPrivs"], int(fields["CapEff"], 16)) == ("2", "1", 0)
+    limits = Path(f"/proc/{decoder.process.pid}/limits").read_text()
+    assert "Max core file size        0 " in limits
+    assert "Max address space         1500000000 " in limits
 
 
 def test_it_writes_nothing_on_its_log(files: Path, capfd: pytest.CaptureFixture[str]) -> None:

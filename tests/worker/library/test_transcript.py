@@ -1,5 +1,6 @@
 """From lines of speech to a text: paragraphs, time marks, spans, passages that keep lines whole."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import pytest
 
 from app.protocol.library import StoreTranscript, TranscriptLine
 from app.worker.library.chunking import chunk_ranges
-from app.worker.library.transcript import milliseconds, time_mark, transcript_of
+from app.worker.library.transcript import NOTE_CODE, milliseconds, time_mark, transcript_of
 
 
 class Words:
@@ -90,7 +91,8 @@ def test_odd_times_and_letters_are_put_in_order() -> None:
     assert [start for start, _ in times] == [5000, 5000, 5000]
     assert all(start <= end for start, end in times)
     assert milliseconds(math.inf) == milliseconds(1e300) == 1_000 * 3_600_000
-    assert transcript_of(request(), "silence").parsed.text == ""
+    silence = transcript_of(dataclasses.replace(request(), note="Only noise."), "silence").parsed
+    assert (silence.text, silence.partial_reason, silence.partial_code) == ("", "Only noise.", NOTE_CODE)
 
 
 @pytest.mark.parametrize(
