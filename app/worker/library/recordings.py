@@ -200,8 +200,8 @@ class Recordings:
                 self._store.begin_attempt(connection, recording.location_id)
             with self._lock:
                 self._running[recording.location_id] = _Running(recording.revision, time.monotonic())
-            if self._store.current(recording.location_id, recording.revision) is None:
-                self.cancel([recording.location_id])  # it was cancelled or removed at this very moment
+            if self._paused or self._store.current(recording.location_id, recording.revision) is None:
+                self.cancel([recording.location_id])  # paused, cancelled or removed at this very moment
                 continue
             self._events.changed([recording.location_id])
             return WaitingRecording(
