@@ -200,7 +200,7 @@ class Recordings:
                 self._store.begin_attempt(connection, recording.location_id)
             with self._lock:
                 self._running[recording.location_id] = _Running(recording.revision, time.monotonic())
-            if self._paused or self._store.current(recording.location_id, recording.revision) is None:
+            if not self._is_wanted(recording):
                 self.cancel([recording.location_id])  # paused, cancelled or removed at this very moment
                 continue
             self._events.changed([recording.location_id])
@@ -272,6 +272,9 @@ class Recordings:
         return Empty()
 
     # -------------------------------------------------------------------------------- settling
+
+    def _is_wanted(self, recording: QueuedRecording) -> bool:
+        return not self._paused and self._store.current(recording.location_id, recording.revision) is not None
 
     def _is_settled(self, recording: QueuedRecording) -> bool:
         """Deal with a recording that is gone, was changed, or whose content is known; tell whether it was."""

@@ -37,7 +37,7 @@ def test_a_standstill_ends_it(make: Make, caplog: pytest.LogCaptureFixture) -> N
 def test_work_that_goes_on_is_left_alone_until_it_takes_too_long(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watchdog, gave_up = make(0.3, 1.0)
+    watchdog, gave_up = make(0.2, 0.5)
     pause = threading.Event()
     n_touches = 0
     with watchdog.watched():
