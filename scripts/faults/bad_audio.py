@@ -10,6 +10,7 @@ import argparse
 import queue
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,7 +39,7 @@ class Ending(NamedTuple):
     """How a file ended.
 
     Attributes:
-        kind: `sound`, `damaged sound`, a reason's code, or `died`, `silent`, `endless`, `wordless`.
+        kind: `sound`, `damaged sound`, a reason's code, or one of _BAD.
         seconds: what it took.
         words: the reason.
     """
@@ -48,7 +49,7 @@ class Ending(NamedTuple):
     words: str = ""
 
 
-_BAD = frozenset({"died", "silent", "endless", "wordless"})
+_BAD = frozenset({"died", "silent", "endless", "wordless", "decoder.failed"})
 
 
 def originals(folder: Path) -> list[Path]:
@@ -187,10 +188,10 @@ def impostors(target: Path) -> dict[str, bytes]:
 class Decoding:
     """The decoder, started again whenever it ends."""
 
-    def __init__(self) -> None:
-        """Start it."""
-        self.n_deaths = 0
-        self._worker = DecoderWorker()
+    def __init__(self, stderr: int | None = subprocess.DEVNULL) -> None:
+        """Start it; `stderr` as of subprocess, None to see its log."""
+        self.n_deaths, self._stderr = 0, stderr
+        self._worker = DecoderWorker(self._stderr)
 
     def close(self) -> None:
         """End it."""
@@ -225,14 +226,27 @@ class Decoding:
                 at_s = piece.start_s + piece.n_samples / RATE
                 is_damaged |= piece.damaged
                 if piece.ended:
+                    self._sought(path)
                     return "damaged sound" if is_damaged else "sound"
         finally:
             self._worker.close_file(info.handle)
         return "endless"
 
+    def _sought(self, path: Path) -> None:
+        """Read from within the file, as the viewer does; damage may leave no sound there."""
+        try:
+            info = self._worker.open(str(path), start_s=1.0, timeout_s=_PATIENCE_S)
+        except RequestFailed as failure:
+            if failure.body.code not in ("audio.damaged", "audio.no_sound"):
+                raise
+            return
+        piece, _ = self._worker.read(info.handle, 1.0, timeout_s=_PATIENCE_S)
+        assert piece.start_s >= 0.9
+        self._worker.close_file(info.handle)
+
     def _start_again(self) -> None:
         self.n_deaths += 1
-        self._worker = DecoderWorker()
+        self._worker = DecoderWorker(self._stderr)
 
 
 def main() -> int:
@@ -244,7 +258,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bad-audio-") as place:
         folder = Path(place)
         whole = originals(folder / "whole")
-        decoding = Decoding()
+        decoding = Decoding(None if options.verbose else subprocess.DEVNULL)
         controls = {path.name: decoding.try_file(path) for path in whole}
         endings = {
             path.name: decoding.try_file(path) for path in damaged(whole, folder / "bad", options.seed)

@@ -87,8 +87,11 @@ class WatchedFile:
             raise
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to an offset."""
-        return self._file.seek(offset, whence)
+        """Go to an offset; -1 where there is none such, which FFmpeg takes as its own errors."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
 
     def tell(self) -> int:
         """Give the offset."""
