@@ -35,7 +35,7 @@ class OpenAudio(Request[AudioInfo]):
     """Open a file to read its sound from `start_s` on.
 
     Errors: `file.not_found`, `file.unreadable`, `file.empty`, `audio.damaged`, `audio.no_sound`,
-    `audio.unsupported`, `audio.too_many` (open at once).
+    `audio.unsupported`, `audio.protected` (by its seller), `audio.too_many` (open at once).
 
     Attributes:
         path: absolute (undecodable bytes as surrogate escapes).

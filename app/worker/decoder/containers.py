@@ -50,6 +50,9 @@ _PROTECTED_TAGS = frozenset({"drms", "enca", "aavd"})
 """Source: sample entries registered with the MP4 Registration Authority; FFmpeg's isom.c."""
 _PROTECTED_KEYS = frozenset({"asf_protection_type", "asf_license_url", "asf_key_id", "enc_key_id"})
 """Metadata that FFmpeg's readers set where the content is encrypted (asfdec_f.c, matroskadec.c)."""
+_STATING = frozenset({"wav", "w64", "aiff", "flac", "mov", "caf", "au"})
+"""Kinds whose header states how long the sound is."""
+_GAPLESS = frozenset({"wav", "w64", "aiff", "flac", "caf", "au", "mp3", "aac", "amr", "ogg"})
 _MAX_CHANNELS = 64
 _RATES = range(2_000, 768_001)
 """Samples a second that real recordings have; a header that names others lies."""
@@ -84,8 +87,11 @@ class WatchedFile:
             raise
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to an offset."""
-        return self._file.seek(offset, whence)
+        """Go to an offset; -1 where there is none such, which FFmpeg takes as its own errors."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
 
     def tell(self) -> int:
         """Give the offset."""
@@ -106,7 +112,9 @@ class Recording:
         offset_s: time stamp at which the file begins.
         seconds: its length; None where the file does not say.
         format: of the container.
-        sizes_known: whether `seconds` stands in the file's header, and is not a guess from its size.
+        stated_s: length of the sound as the file's header states it; None where it does not, and `seconds` is
+            worked out from what is there.
+        is_gapless: the format cannot leave a time without sound, so a gap is damage.
     """
 
     file: WatchedFile
@@ -118,7 +126,8 @@ class Recording:
     codec: str
     has_video: bool
     title: str
-    sizes_known: bool
+    stated_s: float | None
+    is_gapless: bool
 
     def close(self) -> None:
         """Close everything."""
@@ -252,8 +261,8 @@ def _described(file: WatchedFile, container: InputContainer) -> Recording:
         codec=context.codec.canonical_name,
         has_video=has_video,
         title=_title(container, stream),
-        sizes_known=name in ("wav", "w64", "aiff", "flac", "mov", "caf", "au")
-        and stream.duration is not None,
+        stated_s=_stated_s(name, container, stream, has_video=has_video),
+        is_gapless=name in _GAPLESS,
     )
 
 
@@ -285,6 +294,13 @@ def _seconds(container: InputContainer, stream: AudioStream) -> float | None:
     elif stream.duration is not None and stream.time_base is not None:
         seconds = float(stream.duration * stream.time_base)
     return seconds if seconds is not None and 0 < seconds <= _MAX_SECONDS else None
+
+
+def _stated_s(name: str, container: InputContainer, stream: AudioStream, *, has_video: bool) -> float | None:
+    if name in _STATING and stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    # Matroska states one length for all; that of the pictures may be another than that of the sound.
+    return _seconds(container, stream) if name == "matroska" and not has_video else None
 
 
 def _title(container: InputContainer, stream: AudioStream) -> str:

@@ -21,6 +21,8 @@ MAX_OPEN = 8
 _MEMORY_BYTES = 1_500_000_000
 _MIN_RATE, _MAX_RATE = 4_000, 192_000
 _MAX_PIECE_S = 120.0
+_AUDIBLE_S = 0.5
+"""A file that states at least this length and gives nothing is damaged, not empty."""
 
 
 def main(argv: list[str]) -> int:
@@ -126,7 +128,7 @@ def _started(recording: Recording, request: OpenAudio) -> SampleReader:
         raise reasons.unreadable()
     is_past_end = recording.seconds is not None and start_s >= recording.seconds
     if not reader.has_sound and not is_past_end:
-        if reader.is_damaged:
+        if reader.is_damaged or (recording.seconds or 0.0) >= _AUDIBLE_S:
             raise reasons.damaged()
         raise reasons.no_sound(has_video=recording.has_video)
     return reader

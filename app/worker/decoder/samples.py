@@ -27,6 +27,9 @@ _MAX_DRIFT_S = 0.1
 _MAX_GAP_S = 600.0
 """A longer jump of the time stamps is a lie or a new recording glued on: the sound goes on without a gap."""
 _MAX_DEMUX_ERRORS = 64
+"""So many in a row, without any sound between them, and the rest of the file is given up."""
+_FAULTS = (FFmpegError, ValueError, LookupError, ArithmeticError, MemoryError, OSError, RuntimeError)
+"""What PyAV raises on damaged files: FFmpeg's own errors, and those of its wrapping."""
 _PATIENCE_S = 20.0
 """How long nothing may be decoded before a damaged file is taken to hold no more."""
 _LENGTH_TOLERANCE_S = 1.0
@@ -146,6 +149,7 @@ class SampleReader:
     def _fill(self, until_s: float) -> None:
         """Put silence up to a time."""
         assert self._base_s is not None
+        self._damaged |= self._recording.is_gapless
         self._flush()
         missing = round((until_s - self._base_s) * self._rate) - self._n_made
         self._append(bytes(max(0, missing) * SAMPLE_BYTES))
@@ -162,7 +166,7 @@ class SampleReader:
         try:
             for out in self._resampler.resample(frame):
                 self._append(bytes(out.planes[0])[: out.samples * SAMPLE_BYTES])
-        except (FFmpegError, ValueError, MemoryError):
+        except _FAULTS:
             self._damaged, self._resampler = True, None
 
     def _flush(self) -> None:
@@ -173,7 +177,7 @@ class SampleReader:
         try:
             for out in resampler.resample(None):
                 self._append(bytes(out.planes[0])[: out.samples * SAMPLE_BYTES])
-        except (FFmpegError, ValueError, MemoryError):
+        except _FAULTS:
             self._damaged = True
 
     def _append(self, data: bytes) -> None:
@@ -185,10 +189,8 @@ class SampleReader:
 
     def _is_cut_short(self) -> bool:
         """Tell whether the file ends well before the length that its header states."""
-        stream = self._recording.stream
-        if not self._recording.sizes_known or stream.duration is None or stream.time_base is None:
-            return False
-        return self._next_s + _LENGTH_TOLERANCE_S < float(stream.duration * stream.time_base)
+        stated_s = self._recording.stated_s
+        return stated_s is not None and self._next_s + _LENGTH_TOLERANCE_S < stated_s
 
     # ------------------------------------------------------------------------------------ decoding
 
@@ -226,25 +228,31 @@ class SampleReader:
     def _packets_decoded(self) -> Iterator[AudioFrame]:
         """Give frames until the end; what cannot be decoded is noted and passed over."""
         container, stream = self._recording.container, self._recording.stream
-        for _ in range(_MAX_DEMUX_ERRORS):
+        n_errors = 0
+        while n_errors < _MAX_DEMUX_ERRORS:
             try:
                 for packet in container.demux(stream):
-                    yield from self._packet_decoded(packet)
+                    for frame in self._packet_decoded(packet):
+                        n_errors = 0
+                        yield frame
                     if time.monotonic() - self._decoded_at > _PATIENCE_S:
                         self._damaged = True
                         return
                 return
             except EOFError:
                 return
-            except (FFmpegError, ValueError, MemoryError):
+            except IndexError:  # a packet of a stream that was not there at the beginning; PyAV knows it not
+                n_errors += 1
+            except _FAULTS:
                 self._damaged = True
+                n_errors += 1
 
     def _packet_decoded(self, packet: "Packet[AudioStream]") -> Iterator[AudioFrame]:
         try:
             frames = self._recording.stream.decode(packet)
         except EOFError:
             return
-        except (FFmpegError, ValueError, MemoryError):
+        except _FAULTS:
             self._damaged = True
             return
         self._damaged |= packet.is_corrupt

@@ -200,8 +200,8 @@ class Recordings:
                 self._store.begin_attempt(connection, recording.location_id)
             with self._lock:
                 self._running[recording.location_id] = _Running(recording.revision, time.monotonic())
-            if self._store.current(recording.location_id, recording.revision) is None:
-                self.cancel([recording.location_id])  # it was cancelled or removed at this very moment
+            if not self._is_wanted(recording):
+                self.cancel([recording.location_id])  # paused, cancelled or removed at this very moment
                 continue
             self._events.changed([recording.location_id])
             return WaitingRecording(
@@ -242,6 +242,7 @@ class Recordings:
                     raise Cancelled from error
             else:
                 self._events.recovered()
+                self._offer()
                 return Empty()
 
     def fail(self, request: FailRecording, _job: Job) -> Empty:
@@ -259,6 +260,7 @@ class Recordings:
             self._look_again(recording)
         else:
             self._finish(recording, outcome)
+        self._offer()  # another with the same bytes may have waited for this one
         return Empty()
 
     def resume(self, _request: ResumeRecordings, _job: Job) -> Empty:
@@ -270,6 +272,9 @@ class Recordings:
         return Empty()
 
     # -------------------------------------------------------------------------------- settling
+
+    def _is_wanted(self, recording: QueuedRecording) -> bool:
+        return not self._paused and self._store.current(recording.location_id, recording.revision) is not None
 
     def _is_settled(self, recording: QueuedRecording) -> bool:
         """Deal with a recording that is gone, was changed, or whose content is known; tell whether it was."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from app.protocol.library import StoreTranscript, TranscriptLine
 from app.worker.parser.result import Parsed, ParsedHeading
 
+NOTE_CODE = "recording.note"
+"""Of a note that came without a code."""
 _PAUSE_MS = 2_000
 _PARAGRAPH_MS = 60_000
 _LONGEST_PARAGRAPH_MS = 90_000
@@ -82,7 +84,7 @@ def transcript_of(request: StoreTranscript, stem: str) -> Transcript:
         request.model,
         headings=tuple(headings),
         partial_reason=request.note,
-        partial_code=request.note_code if request.note else "",
+        partial_code=(request.note_code or NOTE_CODE) if request.note else "",
     )
     return Transcript(parsed, tuple(spans))
 

@@ -9,6 +9,7 @@ from app.worker.parser.source import Source
 _HEAD_BYTES = 40_000  # a disc image has its mark at 32,769
 _SAMPLE_BYTES = 64 * 1024
 _PDF_WITHIN_BYTES = 1024
+_CHUNKED, _CHUNK_KIND_AT = (b"RIFF", b"RF64", b"FORM"), 8  # soft samples can look like wide letters
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL
 )
@@ -56,7 +57,8 @@ def _refuse_by_magic(head: bytes, *, is_text: bool) -> None:
     for magic in kinds.MAGIC:
         if not head.startswith(magic.start, magic.offset):
             continue
-        if is_text and (len(magic.start) < 4 or magic.offset) and magic.start.isascii():
+        is_weak = (len(magic.start) < 4 or magic.offset) and magic.start.isascii()
+        if is_text and is_weak and not (magic.offset == _CHUNK_KIND_AT and head.startswith(_CHUNKED)):
             continue  # "MZ", "ORC" or "ustar" may begin a word as well
         raise Refusal(magic.code, {"kind": magic.kind, "target": magic.target})
     if (

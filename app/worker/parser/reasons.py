@@ -128,7 +128,7 @@ _REASONS: dict[str, _Reason] = {
     "unsupported.music": _Reason(
         "unsupported",
         "This file holds notes to be played ({kind}), not recorded sound, so nobody speaks in it.",
-        "",
+        "Nothing is missing: there are no words in it.",
     ),
     "unsupported.archive": _Reason("unsupported", "This is an archive ({kind}).", _UNPACK_HINT),
     "unsupported.legacy": _Reason(

@@ -4,12 +4,14 @@ import io
 import struct
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from app.worker.parser import kinds, reasons
 from app.worker.parser.detect import detect
 from app.worker.parser.reasons import Refusal
+from scripts.faults.make_audio import KINDS, tone, write_recording
 from tests.worker.parser.conftest import Read
 
 Refuse = Callable[..., str]
@@ -165,3 +167,31 @@ def test_an_empty_head_is_an_empty_file() -> None:
     with pytest.raises(Refusal) as caught:
         detect(Nothing())  # type: ignore[arg-type]
     assert caught.value.code == "file.empty"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_recording_is_told_by_its_bytes(refusal: Refuse, tmp_path: Path, kind: str) -> None:
+    recording = write_recording(tmp_path / f"speech.{kind}", tone((0.1, 0.2), seconds=0.4)).read_bytes()
+    assert refusal(recording, "a.bin") in ("unsupported.audio", "unsupported.video")
+    assert refusal(recording, "a.txt") in ("unsupported.audio", "unsupported.video")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("quiet.wav", b"RIFF\x24\x10\0\0WAVEfmt \x10\0\0\0" + b"\1\0" * 500, "unsupported.audio"),
+        ("a.m2ts", (bytes(4) + b"\x47" + bytes(187)) * 8, "unsupported.video"),
+        ("headless.mp4", bytes(range(256)) * 10, "unsupported.video"),
+        ("tune.mid", b"MThd\0\0\0\6\0\1\0\1\0\x60", "unsupported.music"),
+        ("playlist.m3u8", b"#EXTM3U\nhttp://example.org/a.ts\n", ""),
+        ("audio.txt", b"audio, video, RIFF and WAVE are words", ""),
+        ("WAVE.txt", b"wherever WAVE stands, it is a word", ""),
+    ],
+)
+def test_sound_and_what_only_speaks_of_it(
+    read: Read, refusal: Refuse, name: str, content: bytes, code: str
+) -> None:
+    if code:
+        assert refusal(content, name) == code
+    else:
+        assert read(content, name).format == "text"
