@@ -52,6 +52,7 @@ from app.ui.theme import SETTINGS, Theme
 from app.ui.toasts import ToastArea
 from app.ui.viewer.pane import ViewerPane
 from app.ui.voice.reading_window import ReadingParts, WindowReading
+from app.ui.voice.window_voice import VoiceParts, WindowVoice
 from app.ui.window_actions import THEME_MARK, Command, WindowActions
 from app.ui.window_drops import WindowDrops
 from app.ui.window_models import Joined, WindowModels
@@ -171,6 +172,7 @@ class MainWindow(QMainWindow):
             ),
             self,
         )
+        self.voice = WindowVoice(self._voice_parts(), self)
 
     def _joined(self) -> Joined:
         return Joined(
@@ -185,6 +187,23 @@ class MainWindow(QMainWindow):
             intake=self.intake.models,
             toasts=self.toasts,
         )
+
+    def _voice_parts(self) -> VoiceParts:
+        return VoiceParts(
+            session=self._session,
+            tasks=self._tasks,
+            theme=self._theme,
+            chats=self.chats,
+            chat_pane=self.chat_pane,
+            status_line=self.status_line,
+            reading=self.reading.controller,
+            answers=self.reading.answers,
+            open_models=self.models.open_catalogue,
+            taken_keys=self._taken_keys,
+        )
+
+    def _taken_keys(self) -> list[tuple[str, str]]:
+        return self.actions_.shortcut_rows()
 
     def _connect(self) -> None:
         self._bridge.notified.connect(self._on_notice)
@@ -212,6 +231,7 @@ class MainWindow(QMainWindow):
         self.intake.adding.connect(self._on_adding)
         self.closed.connect(self.guide.put_away)
         self.closed.connect(self.models.put_away)
+        self.closed.connect(self.voice.put_away)
         self.right_area.document_opened.connect(self._on_document_opened)
         self.right_area.document_closed.connect(self._on_document_closed)
         self.splitter.splitterMoved.connect(self._on_splitter_moved)
@@ -225,6 +245,7 @@ class MainWindow(QMainWindow):
             Command(tr("Add from the clipboard"), "", self.paste, "copy"),
             None,
             Command(tr("Models…"), "Ctrl+M", self.models.open_installed, "model"),
+            Command(tr("Voice settings…"), "", self.voice.settings.open, "microphone"),
             Command(tr("Network…"), "", self.models.open_network, "globe"),
             Command(tr("Diagnostics…"), "", self.models.open_diagnostics, "diagnostics"),
             None,
@@ -243,6 +264,7 @@ class MainWindow(QMainWindow):
                 self.reading.toggle,
                 help=tr("Read the last answer aloud, or stop reading"),
             ),
+            Command("", "Ctrl+Shift+H", self.voice.toggle_hands_free, help=tr("Hands-free conversation")),
             Command("", "Ctrl+L", self.chat_pane.focus_composer, help=tr("Go to the text field")),
             Command("", "Ctrl+K", self._focus_search, help=tr("Search conversations")),
             Command("", "F6", self.focus_next_pane, help=tr("Go to the next pane")),
@@ -281,6 +303,7 @@ class MainWindow(QMainWindow):
             )  # window.json only spares the first picture from being the other one
             self.actions_.show_theme(theme)
         self.models.show_settings(settings.values)
+        self.voice.show_settings(settings.values)
         self.reading.show_settings(settings.values)
         self.guide.on_settings(settings.values)
 
@@ -559,8 +582,11 @@ class MainWindow(QMainWindow):
             self._tasks.spawn(self._close(), "close window")
 
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
-        """Stop on Esc; paste outside text fields adds to the library."""
+        """End talking or stop the answer on Esc; paste outside text fields adds to the library."""
         if event.key() == Qt.Key.Key_Escape:
+            if self.voice.is_active:
+                self.voice.cancel()
+                return
             if self.chats.current.live is None:
                 self.reading.stop()
             self.chat_pane.stop()

@@ -18,6 +18,7 @@ from app.protocol.library import CollectionsChanged, FileChanged, FilesRemoved, 
 from app.protocol.models import ModelChanged, ModelsChanged
 from app.protocol.network import NetworkUsed
 from app.protocol.system import Notice, SettingsChanged, WorkerChanged
+from app.protocol.voice import VoiceActivity
 from app.protocol.window import WindowOpened
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class Session(QObject):
         notice_received: Notice.
         window_opened: WindowOpened.
         settings_changed: SettingsChanged.
+        voice_activity_changed: VoiceActivity.
     """
 
     connected = Signal()
@@ -136,6 +138,7 @@ class Session(QObject):
     notice_received = Signal(object)
     window_opened = Signal(object)
     settings_changed = Signal(object)
+    voice_activity_changed = Signal(object)
 
     def __init__(
         self, paths: DataPaths, connect: Connect | None = None, parent: QObject | None = None
@@ -161,6 +164,7 @@ class Session(QObject):
             Notice: self.notice_received,
             WindowOpened: self.window_opened,
             SettingsChanged: self.settings_changed,
+            VoiceActivity: self.voice_activity_changed,
         }
 
     @property

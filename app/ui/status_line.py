@@ -89,6 +89,9 @@ class StatusLine(QFrame):
         layout.addWidget(self._work)
         layout.addWidget(self._bar)
         layout.addStretch(1)
+        self._signs = QHBoxLayout()
+        self._signs.setSpacing(SPACE_XS)
+        layout.addLayout(self._signs)
         for part in (self.loading, self.model, self.cancel, self.device, self.note):
             layout.addWidget(part)
         layout.addSpacing(SPACE_XS)
@@ -102,6 +105,10 @@ class StatusLine(QFrame):
         session.worker_changed.connect(self._on_worker_changed)
         session.network_used.connect(self._on_network_used)
         session.settings_changed.connect(self._on_settings_changed)
+
+    def add_sign(self, sign: QWidget) -> None:
+        """Put a sign of another part of the program before the model."""
+        self._signs.addWidget(sign)
 
     @property
     def work_words(self) -> str:

@@ -15,9 +15,12 @@ from app.ui.intake import local_paths
 from app.ui.theme import Theme, set_role
 from app.ui.toasts import announce
 from app.ui.tokens import CONTROL_HEIGHT, SPACE_S, SPACE_XS
+from app.ui.voice.microphone_button import VoiceButtons
+from app.ui.voice.talk_strip import TalkStrip
 
 _MAX_LINES = 9
 MAX_CHARACTERS = 100_000
+_OPENING, _CLOSING = "([{“‘«¿¡/—", ".,;:!?)]}”’»…/—"
 
 
 class QuestionEdit(QTextEdit):
@@ -106,7 +109,13 @@ class QuestionEdit(QTextEdit):
 
 
 class Composer(QFrame):
-    """Images, text field, attach buttons, room for the choosers, and one button that sends or stops.
+    """Images, text field, buttons that attach and talk, choosers, and one button that sends or stops.
+
+    Attributes:
+        notice: what stands in the way of sending, above the text field.
+        strip: shows that the microphone is open, above the text field.
+        voice: the buttons that talk.
+        voice_notice: what stands in the way of talking, below everything.
 
     Signals:
         send_requested: the question (str), stripped, never empty.
@@ -147,6 +156,9 @@ class Composer(QFrame):
         self.chips = ImageChips(thumbnails, theme)
         self.chips.removed.connect(self.image_removed)
         self.chips.opened.connect(self.image_opened)
+        self.strip = TalkStrip(theme)
+        self.voice = VoiceButtons(theme)
+        self.voice_notice = Banner(theme)
         self._attach = self._tool("add", self.tr("Add files to the library"), "Ctrl+O")
         self._attach.clicked.connect(self.attach_requested)
         self._image = self._tool("picture", self.tr("Attach an image to the question"), "Ctrl+Shift+I")
@@ -160,14 +172,17 @@ class Composer(QFrame):
         self._row.addWidget(self._attach)
         self._row.addWidget(self._image)
         self._row.addStretch()
+        self._row.addWidget(self.voice)
         self._row.addWidget(self._send)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
         layout.setSpacing(SPACE_XS)
         layout.addWidget(self.notice)
         layout.addWidget(self.chips)
+        layout.addWidget(self.strip)
         layout.addWidget(self.edit)
         layout.addLayout(self._row)
+        layout.addWidget(self.voice_notice)
         self.setFocusProxy(self.edit)
         self._refresh()
 
@@ -179,7 +194,7 @@ class Composer(QFrame):
 
     def add_chooser(self, chooser: QWidget) -> None:
         """Put a chooser into the row under the text."""
-        self._row.insertWidget(self._row.count() - 2, chooser)
+        self._row.insertWidget(self._row.count() - 3, chooser)
 
     def text(self) -> str:
         """Give the text as it is."""
@@ -194,6 +209,29 @@ class Composer(QFrame):
         self.edit.setTextCursor(cursor)
         self._is_setting = False
         self._refresh()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is being written."""
+        return self._is_busy
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be sent now; empty where nothing is in the way."""
+        return self._obstacle
+
+    def insert_spoken(self, text: str) -> None:
+        """Put what was said where the cursor is, in place of what is chosen, with spaces where needed."""
+        cursor = self.edit.textCursor()
+        whole = self.text()
+        before, after = whole[: cursor.selectionStart()], whole[cursor.selectionEnd() :]
+        cursor.insertText(spaced(text.strip(), before, after)[:MAX_CHARACTERS])
+        self.edit.setTextCursor(cursor)
+        self.edit.ensureCursorVisible()
+
+    def send(self) -> None:
+        """Send what is written, as the button does."""
+        self._on_send_clicked()
 
     def show_images(self, items: tuple[DraftImage, ...]) -> None:
         """Show the images that will go along with the question."""
@@ -254,3 +292,16 @@ class Composer(QFrame):
     def _on_focus_changed(self) -> None:
         is_marked = self.edit.hasFocus() or self._is_drop_target
         set_role(self, "composer-focused" if is_marked else "composer")
+
+
+def spaced(text: str, before: str, after: str) -> str:
+    """Add the spaces that a text needs between two others; Chinese and Japanese need none."""
+    is_apart = not before or before[-1].isspace() or before[-1] in _OPENING or _is_unspaced(before[-1])
+    is_closed = not after or after[0].isspace() or after[0] in _CLOSING or _is_unspaced(after[0])
+    if not text:
+        return ""
+    return f"{'' if is_apart else ' '}{text}{'' if is_closed else ' '}"
+
+
+def _is_unspaced(character: str) -> bool:
+    return "\u3000" <= character <= "\u9fff"
