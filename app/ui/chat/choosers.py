@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
+from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget, QWidgetAction
 
 from app.protocol.library import Collection, Scope
 from app.ui.elements.tick_box import TickBox
@@ -14,6 +14,7 @@ from app.ui.theme import Theme, set_role
 from app.ui.tokens import CONTROL_HEIGHT, SPACE_M, SPACE_S, SPACE_XS
 
 _MAX_LABEL_PX = 190
+_MIN_PX = 44
 
 
 class ChooserButton(QToolButton):
@@ -29,6 +30,7 @@ class ChooserButton(QToolButton):
         self.setFixedHeight(CONTROL_HEIGHT)
         self.setIconSize(QSize(16, 16))
         bind_icon(self, icon_name, theme)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self.setMenu(self._menu)
@@ -36,6 +38,12 @@ class ChooserButton(QToolButton):
     def set_label(self, text: str) -> None:
         """Show a label, shortened in its middle."""
         self.setText(" " + self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, _MAX_LABEL_PX))
+
+    # Qt overrides
+
+    def minimumSizeHint(self) -> QSize:
+        """Allow little more than the icon; Qt shortens the words to the room there is."""
+        return QSize(min(_MIN_PX, self.sizeHint().width()), self.sizeHint().height())
 
 
 def add_heading(menu: QMenu, text: str) -> None:

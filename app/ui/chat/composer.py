@@ -19,6 +19,7 @@ from app.ui.voice.microphone_button import VoiceButtons
 from app.ui.voice.talk_strip import TalkStrip
 
 _MAX_LINES = 9
+_ROOMY_PX = 400
 MAX_CHARACTERS = 100_000
 _OPENING, _CLOSING = "([{“‘«¿¡/—", ".,;:!?)]}”’»…/—"
 
@@ -292,6 +293,13 @@ class Composer(QFrame):
     def _on_focus_changed(self) -> None:
         is_marked = self.edit.hasFocus() or self._is_drop_target
         set_role(self, "composer-focused" if is_marked else "composer")
+
+    # Qt overrides
+
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Leave out what the menu beside it offers too, where there is little room."""
+        super().resizeEvent(event)
+        self.voice.hands_free.setVisible(self.width() >= _ROOMY_PX)
 
 
 def spaced(text: str, before: str, after: str) -> str:

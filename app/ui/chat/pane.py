@@ -23,6 +23,8 @@ from app.ui.session import Session
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import CONTROL_HEIGHT, SPACE_L, SPACE_M, SPACE_S
 
+_LEAST_PAGE_HEIGHT = 120
+
 
 class ChatPane(QFrame):
     """Shows the open conversation; wishes go to the controller, or up as signals where they concern others.
@@ -63,7 +65,7 @@ class ChatPane(QFrame):
         self.menu_button = self._header_button("more", self.tr("Menu"))
         self.messages = MessageList(theme, thumbnails=controller.thumbnails, times=controller.citation_times)
         self.empty = EmptyState(theme)
-        self._stack = QStackedWidget()
+        self._stack = _Pages()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.messages)
         self.composer = Composer(theme, controller.thumbnails)
@@ -300,6 +302,20 @@ class ChatPane(QFrame):
     @Slot(object)
     def _on_scope_chosen(self, scope: Scope) -> None:
         self._controller.choose_scope(scope)
+
+
+class _Pages(QStackedWidget):
+    """Gives way to the composer: what a page that is not shown would need must not cut that off."""
+
+    # Qt overrides
+
+    def hasHeightForWidth(self) -> bool:
+        """Take what is left."""
+        return False
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for a few lines."""
+        return QSize(super().minimumSizeHint().width(), _LEAST_PAGE_HEIGHT)
 
 
 def _row_signals(model: MessageModel) -> tuple[SignalInstance, ...]:

@@ -62,7 +62,6 @@ class KeyEditor(QPushButton):
 
     def _stop_waiting(self) -> None:
         self._is_waiting = False
-        self.releaseKeyboard()
         self.refused.emit("")
         self._refresh()
 
@@ -70,7 +69,7 @@ class KeyEditor(QPushButton):
     def _on_clicked(self) -> None:
         if not self._is_waiting:
             self._is_waiting = True
-            self.grabKeyboard()  # Tab, Space and the shortcuts come here too
+            self.setFocus()  # a click alone does not give it on every platform
             self._refresh()
 
     def _problem(self, keys: QKeyCombination) -> str:

@@ -62,6 +62,7 @@ class VoiceSettingsDialog(QDialog):
         self._lay_out()
         self.show_settings({})
         self._area.setEnabled(False)  # until they are loaded
+        self._is_loaded = False
 
     def _lay_out(self) -> None:
         heading = QLabel(self.tr("Voice settings"))
@@ -94,9 +95,12 @@ class VoiceSettingsDialog(QDialog):
 
     def show_settings(self, values: Mapping[str, Any]) -> None:
         """Show what is stored."""
-        self._area.setEnabled(True)
         for section in self.sections:
             section.show_settings(values)
+        self._area.setEnabled(True)
+        if values and not self._is_loaded:
+            self._is_loaded = True
+            self.microphone.device.setFocus()
 
     def show_choices(self, choices: VoiceChoices) -> None:
         """Show which models and voices are here."""

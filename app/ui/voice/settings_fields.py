@@ -7,6 +7,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QStandardItem, QStandardItemModel, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QWidget
 
+from app.ui.elements.tooltips import plain_tooltip
 from app.ui.library.filter_bar import ChevronBox
 from app.ui.theme import Theme
 from app.ui.tokens import SPACE_M
@@ -62,6 +63,7 @@ class ChoiceBox(ChevronBox):
                 if not choice.is_possible:
                     self._disable_last()
             self.setCurrentIndex(max(0, self.findData(value)))
+        self.setToolTip(plain_tooltip(self.currentText()))
 
     def _disable_last(self) -> None:
         model = self.model()

@@ -11,9 +11,10 @@ from app.protocol.voice import SpeechModelEntry, VoiceChoices
 from app.ui.elements.section import Section, words_label
 from app.ui.elements.tick_box import TickBox
 from app.ui.models.parts import push_button
+from app.ui.models.words import size_words
 from app.ui.network.fields import Field
 from app.ui.theme import Theme, set_role
-from app.ui.tokens import SPACE_M, SPACE_S, SPACE_XL
+from app.ui.tokens import SPACE_M, SPACE_XL, SPACE_XS
 from app.ui.voice.key_editor import KeyEditor
 from app.ui.voice.language_names import languages_by_name
 from app.ui.voice.listener import CLOSING, OPENING
@@ -128,7 +129,6 @@ class MicrophoneSection(VoiceSection):
         words = self.tr("Talks while it is held and this window is in front.")
         self.key_field = Field(self.tr("Key that talks"), words, self.key, (self.no_key,))
         self.key.refused.connect(self.key_field.show_problem)
-        self.key_field.marked = self.key_field.problem  # a button has no outline to turn red
         self.body.addWidget(self.key_field)
 
     def show_settings(self, values: Mapping[str, Any]) -> None:
@@ -246,7 +246,7 @@ class SpeechSection(VoiceSection):
         self.folder_button = _link(self.tr("Open the folder"))
         self.folder_button.clicked.connect(self.folder_requested)
         row = QHBoxLayout()
-        row.setContentsMargins(SPACE_XL - SPACE_S, 0, 0, 0)
+        row.setContentsMargins(SPACE_XL - SPACE_XS - 1, 0, 0, 0)  # its words stand under those above
         row.addWidget(self.folder_button)
         row.addStretch(1)
         self.body.addLayout(row)
@@ -269,7 +269,7 @@ class SpeechSection(VoiceSection):
             (each for each in entries if each.name == (self._model or self._choices.speech_model)), None
         )
         self.model.show_choices(model_choices(entries, self._model, self._choices.speech_model), self._model)
-        self.model_field.words.setText(_model_words(self, used, any_here=bool(entries)))
+        self.model_field.words.setText(_model_words(used, any_here=bool(entries)))
         knows_all = used is None or used.multilingual
         languages = [Choice("", self.tr("Found out by itself"))]
         for code, name in languages_by_name():
@@ -452,10 +452,10 @@ def model_choices(entries: Sequence[SpeechModelEntry], chosen: str, used: str) -
     return lines
 
 
-def _model_words(widget: QWidget, used: SpeechModelEntry | None, *, any_here: bool) -> str:
+def _model_words(used: SpeechModelEntry | None, *, any_here: bool) -> str:
     if used is None:
         return "" if any_here else _tr("No speech model is here yet.")
-    size = widget.locale().formattedDataSize(used.size_bytes) if used.size_bytes else ""
+    size = size_words(used.size_bytes) if used.size_bytes else ""
     known = _tr("Many languages") if used.multilingual else _tr("English only")
     return f"{known} · {size}" if size else known
 

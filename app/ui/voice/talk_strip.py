@@ -16,6 +16,7 @@ from app.ui.voice.microphone_sign import MicrophoneSign
 
 _PARTIAL_LINES = 3
 _MINUTE_S = 60
+_NARROW_PX = 400
 
 
 class TalkStrip(QFrame):
@@ -35,6 +36,7 @@ class TalkStrip(QFrame):
         self._is_hands_free = False
         self._told = ""
         self._partial_text = ""
+        self._is_narrow = False
         self.sign = MicrophoneSign(theme)
         self.busy = BusyIndicator(theme, 18)
         self._title, self._hint = ElidedLabel(), ElidedLabel()
@@ -69,8 +71,15 @@ class TalkStrip(QFrame):
         top.addWidget(self.busy)
         top.addLayout(words, 1)
         top.addWidget(self._elapsed)
-        top.addWidget(self.cancel_button)
-        top.addWidget(self.finish_button)
+        self._buttons = QWidget()
+        buttons = QHBoxLayout(self._buttons)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(SPACE_S)
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel_button)
+        buttons.addWidget(self.finish_button)
+        top.addWidget(self._buttons)
+        self._top, self._foot = top, QHBoxLayout()
         self._sound = QWidget()
         sound = QHBoxLayout(self._sound)
         sound.setContentsMargins(0, 0, 0, 0)
@@ -83,6 +92,7 @@ class TalkStrip(QFrame):
         layout.addLayout(top)
         layout.addWidget(self._sound)
         layout.addWidget(self.partial)
+        layout.addLayout(self._foot)
 
     @property
     def title(self) -> str:
@@ -123,7 +133,8 @@ class TalkStrip(QFrame):
     def show_state(self, state: MicrophoneState) -> None:
         """Show what the microphone does and hears."""
         self._show_open(state.phase != TRANSCRIBING)
-        self.finish_button.setEnabled(state.phase not in (OPENING, CLOSING, TRANSCRIBING))
+        self.finish_button.setVisible(not self._is_hands_free and state.phase != TRANSCRIBING)
+        self.finish_button.setEnabled(state.phase not in (OPENING, CLOSING))
         self.cancel_button.setEnabled(state.phase != CLOSING)
         self.meter.show_level(state.level_db)
         self.sign.show_level(state.level_db)
@@ -181,7 +192,7 @@ class TalkStrip(QFrame):
     @Slot()
     def _fit_partial(self) -> None:
         room = max(40, self.width() - 2 * SPACE_S)
-        per_line = max(8, int(room / max(1, self.fontMetrics().averageCharWidth())))
+        per_line = max(8, int(0.9 * room / max(1, self.fontMetrics().averageCharWidth())))
         limit = per_line * _PARTIAL_LINES
         text = " ".join(self._partial_text.split())
         if len(text) > limit:
@@ -191,9 +202,14 @@ class TalkStrip(QFrame):
     # Qt overrides
 
     def resizeEvent(self, event: QResizeEvent, /) -> None:
-        """Fit the text anew."""
+        """Fit the text anew; a narrow strip has its buttons in a line of their own."""
         super().resizeEvent(event)
         self._fit_partial()
+        is_narrow = self.width() < _NARROW_PX
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            (self._top if is_narrow else self._foot).removeWidget(self._buttons)
+            (self._foot if is_narrow else self._top).addWidget(self._buttons)
 
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
         """Cancel on Esc."""
