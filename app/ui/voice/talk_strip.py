@@ -152,6 +152,7 @@ class TalkStrip(QFrame):
 
     def show_reading(self, title: str, hint: str) -> None:
         """Say that something is read aloud while the microphone is open, for somebody to speak up."""
+        self._elapsed.setText("")
         self._say(title, hint)
 
     def show_partial(self, text: str) -> None:
