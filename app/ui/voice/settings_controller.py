@@ -13,7 +13,6 @@ from app.core.errors import AppError
 from app.protocol.speech import MicrophoneState
 from app.protocol.system import GetSettings, SettingsChanged, UpdateSettings
 from app.protocol.voice import GetVoiceChoices, ListAudioDevices, ReadAloud, StopReading
-from app.ui.dialogs import run
 from app.ui.elements.system_opener import open_folder
 from app.ui.session import Cancelled, ReplyStream, Session
 from app.ui.tasks import TaskSpawner
@@ -84,7 +83,8 @@ class VoiceSettingsController(QObject):
         dialog.speech.folder_requested.connect(self._on_folder_requested)
         for section in (dialog.speech, dialog.reading):
             section.models_requested.connect(self._on_models_requested)
-        self._tasks.spawn(self._show(dialog), "show voice settings")
+        dialog.finished.connect(self._on_finished)
+        dialog.open()
         self._load()
 
     @Slot()
@@ -93,15 +93,16 @@ class VoiceSettingsController(QObject):
         if self.dialog is not None:
             self.dialog.reject()
 
-    async def _show(self, dialog: VoiceSettingsDialog) -> None:
-        try:
-            await run(dialog)
-        finally:
+    @Slot()
+    def _on_finished(self) -> None:
+        """Let go of the dialog, and of what its tests opened."""
+        if self.dialog is not None:
+            self.dialog.deleteLater()
             self.dialog = None
-            self._timer.stop()
-            self.listener.cancel()
-            if self._sound is not None:
-                self._sound.cancel()
+        self._timer.stop()
+        self.listener.cancel()
+        if self._sound is not None:
+            self._sound.cancel()
 
     # --- what is known
 
