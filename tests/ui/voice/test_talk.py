@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
@@ -189,6 +189,21 @@ async def test_the_button_talks_while_it_is_held(talking: Talking) -> None:
     await until(lambda: talking.session.sent(FinishListening))
     talking.host.record("Held")
     await until(lambda: talking.composer.text() == "Held")
+
+
+async def test_leaving_the_window_lets_go_of_the_button(talking: Talking) -> None:
+    button = talking.composer.voice.talk
+    QTest.mousePress(button, Qt.MouseButton.LeftButton)
+    talking.host.hear()
+    await until(lambda: talking.talk.listener.phase == "listening")
+    await asyncio.sleep((HOLD_MS + 40) / 1000)
+    QApplication.sendEvent(button, QEvent(QEvent.Type.WindowDeactivate))
+    assert not button.is_held
+    await until(lambda: talking.session.sent(FinishListening))
+    QTest.mouseRelease(button, Qt.MouseButton.LeftButton)
+    talking.host.record("Left")
+    await until(lambda: talking.composer.text() == "Left")
+    assert len(talking.session.sent(FinishListening)) == 1
 
 
 async def test_the_keyboard_works_the_button(talking: Talking) -> None:

@@ -382,7 +382,8 @@ async def test_every_control_has_a_name_and_the_wheel_changes_nothing(opened: Op
     dialog = opened.dialog
     for button in dialog.findChildren(QAbstractButton):
         assert button.text() or button.accessibleName() or button.objectName().startswith("qt_"), button
-    for box in (*dialog.findChildren(QComboBox), *dialog.findChildren(QSlider)):
+    inputs: list[QComboBox | QSlider] = [*dialog.findChildren(QComboBox), *dialog.findChildren(QSlider)]
+    for box in inputs:
         assert box.accessibleName(), box
         before = box.currentIndex() if isinstance(box, QComboBox) else box.value()
         wheel = QWheelEvent(

@@ -1,19 +1,18 @@
-"""The cards of the voice settings."""
+"""The cards of the voice settings about talking: microphone, understanding, hands-free mode."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.protocol.speech import AudioDevice, MicrophoneState
 from app.protocol.voice import SpeechModelEntry, VoiceChoices
-from app.ui.elements.section import Section, words_label
-from app.ui.elements.tick_box import TickBox
+from app.ui.elements.section import words_label
 from app.ui.models.parts import push_button
 from app.ui.models.words import size_words
 from app.ui.network.fields import Field
-from app.ui.theme import Theme, set_role
+from app.ui.theme import Theme
 from app.ui.tokens import SPACE_M, SPACE_XL, SPACE_XS
 from app.ui.voice.key_editor import KeyEditor
 from app.ui.voice.language_names import languages_by_name
@@ -21,63 +20,13 @@ from app.ui.voice.listener import CLOSING, OPENING
 from app.ui.voice.meters import QUIETEST_DB, LevelMeter
 from app.ui.voice.microphone_sign import MicrophoneSign
 from app.ui.voice.settings_fields import Choice, ChoiceBox, SliderSetting
+from app.ui.voice.settings_section import VoiceSection, device_choices, link_button, model_choices
 from app.ui.voice.settings_values import DEFAULTS
 
 _HEARD_DB = -45.0
 _PATIENCE_S = 3.0
 _LOWEST_SPEED, _HIGHEST_SPEED = 0.5, 2.0
 _SHORTEST_S, _LONGEST_S = 0.3, 5.0
-
-
-class VoiceSection(Section):
-    """A card whose inputs are settings.
-
-    Signals:
-        wanted: (name, value): a setting is to be stored.
-    """
-
-    wanted = Signal(str, object)
-
-    def __init__(self, title: str, theme: Theme, parent: QWidget | None = None) -> None:
-        """Show a heading."""
-        super().__init__(title, parent)
-        self._theme = theme
-        self._boxes: dict[str, TickBox] = {}
-
-    def show_settings(self, values: Mapping[str, Any]) -> None:
-        """Show what is stored."""
-        for name, box in self._boxes.items():
-            box.setChecked(bool(values.get(name, DEFAULTS[name])))
-
-    def _tick(self, name: str, words: str, about: str) -> None:
-        """Add a box to tick, with a sentence about it."""
-        box = TickBox(words, self._theme)
-        box.setObjectName(name)
-        box.setAccessibleDescription(about)
-        box.clicked.connect(self._on_box_clicked)
-        note = words_label(about, "faint")
-        note.setContentsMargins(SPACE_XL, 0, 0, 0)
-        column = QVBoxLayout()
-        column.setSpacing(0)
-        column.addWidget(box, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(note)
-        self._boxes[name] = box
-        self.body.addLayout(column)
-
-    def box(self, name: str) -> TickBox:
-        """Give the box of a setting."""
-        return self._boxes[name]
-
-    def _pair(self, left: QWidget, right: QWidget) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(SPACE_M)
-        row.addWidget(left, 1, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(right, 1, Qt.AlignmentFlag.AlignTop)
-        self.body.addLayout(row)
-
-    @Slot(bool)
-    def _on_box_clicked(self, checked: bool) -> None:
-        self.wanted.emit(self.sender().objectName(), checked)
 
 
 class MicrophoneSection(VoiceSection):
@@ -228,7 +177,7 @@ class SpeechSection(VoiceSection):
         self.model_field = Field(self.tr("Speech model"), "", self.model)
         self.language_field = Field(self.tr("Language that you speak"), "", self.language)
         self._pair(self.model_field, self.language_field)
-        self.models_button = _link(self.tr("More speech models…"))
+        self.models_button = link_button(self.tr("More speech models…"))
         self.models_button.clicked.connect(self.models_requested)
         self.body.addWidget(self.models_button, 0, Qt.AlignmentFlag.AlignLeft)
         self._tick(
@@ -243,7 +192,7 @@ class SpeechSection(VoiceSection):
         )
         kept = self.tr("In {0}. Otherwise what the microphone hears is never on the disk.")
         self._tick("keep_recordings", self.tr("Keep recordings"), kept.format(recordings_dir))
-        self.folder_button = _link(self.tr("Open the folder"))
+        self.folder_button = link_button(self.tr("Open the folder"))
         self.folder_button.clicked.connect(self.folder_requested)
         row = QHBoxLayout()
         row.setContentsMargins(SPACE_XL - SPACE_XS - 1, 0, 0, 0)  # its words stand under those above
@@ -323,148 +272,12 @@ class HandsFreeSection(VoiceSection):
         self.wanted.emit("speech_silence_s", value)
 
 
-class ReadingSection(VoiceSection):
-    """Which voice reads through which loudspeaker, and how.
-
-    Signals:
-        test_requested: begin (True) or end (False) to say a sentence.
-        models_requested: show voices that can be fetched.
-    """
-
-    test_requested = Signal(bool)
-    models_requested = Signal()
-
-    def __init__(self, theme: Theme) -> None:
-        """Show no voice yet."""
-        super().__init__(self.tr("Reading aloud"), theme)
-        self._devices: tuple[AudioDevice, ...] = ()
-        self._choices = VoiceChoices(speech_models=(), voices=())
-        self._speaker = self._voice = ""
-        self._is_testing = False
-        self.device, self.voice = ChoiceBox(theme), ChoiceBox(theme)
-        self.device.chosen.connect(self._on_device_chosen)
-        self.voice.chosen.connect(self._on_voice_chosen)
-        self.test_button = push_button(self.tr("Test"), theme)
-        self.test_button.setAccessibleName(self.tr("Test the loudspeaker and the voice"))
-        self.test_button.clicked.connect(self._on_test_clicked)
-        self.device_field = Field(self.tr("Loudspeaker"), "", self.device, (self.test_button,))
-        self.device_field.words.hide()
-        self.voice_field = Field(self.tr("Voice"), "", self.voice)
-        self._pair(self.device_field, self.voice_field)
-        self.models_button = _link(self.tr("More voices…"))
-        self.models_button.clicked.connect(self.models_requested)
-        self.body.addWidget(self.models_button, 0, Qt.AlignmentFlag.AlignLeft)
-        self.speed = SliderSetting(_LOWEST_SPEED, _HIGHEST_SPEED, 0.05, self._times)
-        self.volume = SliderSetting(0.0, 1.0, 0.05, self._percent)
-        self.speed.wanted.connect(self._on_speed_wanted)
-        self.volume.wanted.connect(self._on_volume_wanted)
-        speed = Field(self.tr("Speed"), "", self.speed)
-        volume = Field(self.tr("Volume"), "", self.volume)
-        speed.words.hide()
-        volume.words.hide()
-        self._pair(speed, volume)
-        self._tick(
-            "read_answers",
-            self.tr("Read answers aloud as they are written"),
-            self.tr("In every conversation. Each message can be read aloud at any time."),
-        )
-
-    def show_settings(self, values: Mapping[str, Any]) -> None:
-        """Show what is stored."""
-        super().show_settings(values)
-        self._speaker, self._voice = str(values.get("speaker", "")), str(values.get("voice", ""))
-        self.speed.show_value(float(values.get("voice_speed", DEFAULTS["voice_speed"])))
-        self.volume.show_value(float(values.get("voice_volume", DEFAULTS["voice_volume"])))
-        self._show()
-
-    def show_devices(self, devices: Sequence[AudioDevice]) -> None:
-        """Show what is plugged in."""
-        self._devices = tuple(devices)
-        self._show()
-
-    def show_choices(self, choices: VoiceChoices) -> None:
-        """Show which voices are here."""
-        self._choices = choices
-        self._show()
-
-    def show_testing(self, testing: bool) -> None:
-        """Offer to stop what is heard, or to hear a sentence."""
-        self._is_testing = testing
-        self.test_button.setText(self.tr("Stop") if testing else self.tr("Test"))
-
-    def _show(self) -> None:
-        self.device.show_choices(device_choices(self._devices, self._speaker), self._speaker)
-        missing = bool(self._speaker) and all(each.id != self._speaker for each in self._devices)
-        words = self.tr("It is not plugged in. Plug it in, or choose another one.") if missing else ""
-        if words != self.device_field.problem.text():
-            self.device_field.show_problem(words)
-        voices = self._choices.voices
-        self.voice.show_choices(model_choices(voices, self._voice, self._choices.voice), self._voice)
-        self.voice_field.words.setText("" if voices else self.tr("No voice is here yet."))
-        self.voice_field.words.setVisible(not voices)
-
-    def _times(self, value: float) -> str:
-        return self.tr("{0} ×").format(self.locale().toString(value, "f", 2))
-
-    def _percent(self, value: float) -> str:
-        return self.tr("{0} %").format(round(value * 100))
-
-    @Slot()
-    def _on_test_clicked(self) -> None:
-        self.test_requested.emit(not self._is_testing)
-
-    @Slot(str)
-    def _on_device_chosen(self, device_id: str) -> None:
-        self.wanted.emit("speaker", device_id)
-
-    @Slot(str)
-    def _on_voice_chosen(self, name: str) -> None:
-        self.wanted.emit("voice", name)
-
-    @Slot(float)
-    def _on_speed_wanted(self, value: float) -> None:
-        self.wanted.emit("voice_speed", value)
-
-    @Slot(float)
-    def _on_volume_wanted(self, value: float) -> None:
-        self.wanted.emit("voice_volume", value)
-
-
-def device_choices(devices: Sequence[AudioDevice], chosen: str) -> list[Choice]:
-    """Give the lines of a list of devices; a chosen one that is away stays in it."""
-    default = next((each.name for each in devices if each.is_default), "")
-    words = _tr("The system's: {0}").format(default) if default else _tr("The system's")
-    lines = [Choice("", words), *(Choice(each.id, each.name) for each in devices)]
-    if chosen and all(each.id != chosen for each in devices):
-        lines.append(Choice(chosen, _tr("{0} (not plugged in)").format(chosen)))
-    return lines
-
-
-def model_choices(entries: Sequence[SpeechModelEntry], chosen: str, used: str) -> list[Choice]:
-    """Give the lines of a list of models or voices; a chosen one that is gone stays in it."""
-    title = next((each.title for each in entries if each.name == used), "")
-    automatic = _tr("Chosen automatically")
-    if title and not chosen:
-        automatic = _tr("Automatic: {0}").format(title)
-    lines = [Choice("", automatic), *(Choice(each.name, each.title) for each in entries)]
-    if chosen and all(each.name != chosen for each in entries):
-        lines.append(Choice(chosen, _tr("{0} (not here any more)").format(chosen)))
-    return lines
-
-
 def _model_words(used: SpeechModelEntry | None, *, any_here: bool) -> str:
     if used is None:
         return "" if any_here else _tr("No speech model is here yet.")
     size = size_words(used.size_bytes) if used.size_bytes else ""
     known = _tr("Many languages") if used.multilingual else _tr("English only")
     return f"{known} · {size}" if size else known
-
-
-def _link(words: str) -> QPushButton:
-    button = QPushButton(words)
-    button.setAutoDefault(False)
-    set_role(button, "link")
-    return button
 
 
 def _tr(text: str) -> str:
