@@ -287,7 +287,7 @@ async def test_a_microphone_that_cannot_be_finished_is_cancelled(talking: Talkin
         ("speech.none", ["Models…"]),
         ("speech.model_damaged", ["Models…", "Try again"]),
         ("speech.not_multilingual", ["Models…", "Voice settings…"]),
-        ("worker.died", ["Try again"]),
+        ("worker.died", ["Try again", "Voice settings…"]),
         ("host.lost", ["Try again"]),
     ],
 )
