@@ -55,7 +55,7 @@ class VoiceSettingsController(QObject):
         self.dialog: VoiceSettingsDialog | None = None
         self.listener = Listener(session, tasks, self)
         self._sound: ReplyStream | None = None
-        self._is_asking = self._was_troubled = False
+        self._is_asking = self._was_troubled = self._is_changing = False
         self._timer = QTimer(self, interval=DEVICES_EVERY_MS)
         self._timer.timeout.connect(self._look_for_devices)
         self.listener.state_changed.connect(self._on_state_changed)
@@ -183,6 +183,9 @@ class VoiceSettingsController(QObject):
                 await self._load_settings()  # what is shown is what is stored
             return
         self._show_settings(stored.values)
+        if "microphone" in values and self.listener.is_active:
+            self._is_changing = True  # the test goes on with the other one
+            self.listener.cancel()
         if self.dialog is not None and {"speech_model", "voice"} & values.keys():
             await self._load_settings()  # which one is used has changed
 
@@ -205,6 +208,7 @@ class VoiceSettingsController(QObject):
             if self.dialog is not None:
                 self.dialog.microphone.show_testing(True)
         else:
+            self._is_changing = False
             self.listener.cancel()
 
     @Slot(object)
@@ -214,8 +218,12 @@ class VoiceSettingsController(QObject):
 
     @Slot()
     def _on_test_ended(self) -> None:
-        if self.dialog is not None:
-            self.dialog.microphone.show_testing(False)
+        is_changing, self._is_changing = self._is_changing, False
+        if self.dialog is None:
+            return
+        self.dialog.microphone.show_testing(is_changing)
+        if is_changing:
+            self.listener.start(test=True)
 
     @Slot(object)
     def _on_test_failed(self, error: AppError) -> None:

@@ -32,6 +32,7 @@ class ReadingSection(VoiceSection):
         """Show no voice yet."""
         super().__init__(self.tr("Reading aloud"), theme)
         self._devices: tuple[AudioDevice, ...] = ()
+        self._names: dict[str, str] = {}
         self._choices = VoiceChoices(speech_models=(), voices=())
         self._speaker = self._voice = ""
         self._is_testing = False
@@ -74,6 +75,7 @@ class ReadingSection(VoiceSection):
     def show_devices(self, devices: Sequence[AudioDevice]) -> None:
         """Show what is plugged in."""
         self._devices = tuple(devices)
+        self._names |= {each.id: each.name for each in devices}
         self._show()
 
     def show_choices(self, choices: VoiceChoices) -> None:
@@ -87,7 +89,7 @@ class ReadingSection(VoiceSection):
         self.test_button.setText(self.tr("Stop") if testing else self.tr("Test"))
 
     def _show(self) -> None:
-        self.device.show_choices(device_choices(self._devices, self._speaker), self._speaker)
+        self.device.show_choices(device_choices(self._devices, self._speaker, self._names), self._speaker)
         missing = bool(self._speaker) and all(each.id != self._speaker for each in self._devices)
         words = self.tr("It is not plugged in. Plug it in, or choose another one.") if missing else ""
         if words != self.device_field.problem.text():

@@ -67,13 +67,19 @@ class VoiceSection(Section):
         self.wanted.emit(self.sender().objectName(), checked)
 
 
-def device_choices(devices: Sequence[AudioDevice], chosen: str) -> list[Choice]:
-    """Give the lines of a list of devices; a chosen one that is away stays in it."""
+def device_choices(devices: Sequence[AudioDevice], chosen: str, known: Mapping[str, str]) -> list[Choice]:
+    """Give the lines of a list of devices; a chosen one that is away stays in it.
+
+    Args:
+        devices: what is plugged in.
+        chosen: id; empty: the system's.
+        known: names by id of what was plugged in before.
+    """
     default = next((each.name for each in devices if each.is_default), "")
     words = _tr("The system's: {0}").format(default) if default else _tr("The system's")
     lines = [Choice("", words), *(Choice(each.id, each.name) for each in devices)]
     if chosen and all(each.id != chosen for each in devices):
-        lines.append(Choice(chosen, _tr("{0} (not plugged in)").format(chosen)))
+        lines.append(Choice(chosen, _tr("{0} (not plugged in)").format(known.get(chosen, chosen))))
     return lines
 
 

@@ -42,6 +42,7 @@ class MicrophoneSection(VoiceSection):
         """Show no microphone yet."""
         super().__init__(self.tr("Microphone"), theme)
         self._devices: tuple[AudioDevice, ...] = ()
+        self._names: dict[str, str] = {}
         self._chosen = ""
         self._is_testing = False
         self._loudest_db = QUIETEST_DB
@@ -93,10 +94,11 @@ class MicrophoneSection(VoiceSection):
     def show_devices(self, devices: Sequence[AudioDevice]) -> None:
         """Show what is plugged in."""
         self._devices = tuple(devices)
+        self._names |= {each.id: each.name for each in devices}
         self._show_choices()
 
     def _show_choices(self) -> None:
-        self.device.show_choices(device_choices(self._devices, self._chosen), self._chosen)
+        self.device.show_choices(device_choices(self._devices, self._chosen, self._names), self._chosen)
         missing = bool(self._chosen) and all(each.id != self._chosen for each in self._devices)
         words = self.tr("It is not plugged in. Plug it in, or choose another one.") if missing else ""
         if words != self.device_field.problem.text():

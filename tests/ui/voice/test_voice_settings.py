@@ -260,6 +260,24 @@ async def test_the_microphone_test_shows_its_sign_and_what_it_hears(opened: Open
     assert not section.is_testing
 
 
+async def test_the_test_goes_on_with_another_microphone(opened: Opened) -> None:
+    section = opened.dialog.microphone
+    section.test_button.click()
+    opened.host.hear()
+    await until(lambda: opened.controller.listener.phase == "listening")
+    opened.choose(section.device, "b")
+    await until(lambda: len(opened.host.listens) == 2)
+    assert opened.host.wanted[0] in opened.session.cancelled
+    assert section.is_testing and section.sign.isVisible()
+    assert opened.stored["microphone"] == "b"
+    opened.session.reply(ListAudioDevices, AudioDevices(inputs=(BUILT_IN,), outputs=()))
+    opened.controller._timer.timeout.emit()
+    await until(lambda: section.device.currentText() == "USB headset (not plugged in)")
+    section.test_button.click()
+    await until(lambda: not section.is_testing)
+    assert len(opened.host.listens) == 2
+
+
 async def test_closing_ends_both_tests(opened: Opened) -> None:
     opened.dialog.microphone.test_button.click()
     opened.dialog.reading.test_button.click()
