@@ -374,3 +374,21 @@ async def test_the_buttons_fit_a_narrow_strip(talking: Talking) -> None:
             place = button.mapTo(strip, button.rect().bottomRight())
             assert strip.rect().contains(place)
         assert talking.composer.voice.hands_free.isVisible() == (width == 560)
+
+
+async def test_tab_goes_as_the_eye_does(talking: Talking) -> None:
+    composer = talking.composer
+    chooser = QPushButton("Model")
+    composer.add_chooser(chooser)
+    await talking.begin()
+    composer.activateWindow()
+    composer.strip.cancel_button.setFocus()
+    names: list[str] = []
+    for _ in range(9):
+        focused = composer.focusWidget()
+        assert focused is not None
+        names.append(focused.accessibleName() or (focused.text() if isinstance(focused, QPushButton) else ""))
+        composer.focusNextChild()
+    wanted = ["Cancel", "Finish", "Your question", "Add files to the library"]
+    assert names[:4] == wanted
+    assert names[5:] == ["Model", "Hands-free conversation", "Finish talking", "Voice options"]
