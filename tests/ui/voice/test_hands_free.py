@@ -17,6 +17,8 @@ from app.protocol.chat import (
     Ask,
     ChatMessage,
     ConversationEntry,
+    CreateConversation,
+    SaveDraft,
 )
 from app.protocol.system import Empty
 from app.protocol.voice import FinishListening, StopReading
@@ -95,6 +97,8 @@ async def talk(
     theme: Theme, qtbot: QtBot, session: FakeSession, tasks: TaskSpawner, notifier: Notifier
 ) -> AsyncIterator[Conversation]:
     host = ListeningHost(session)
+    session.reply(SaveDraft, Empty())
+    session.reply(CreateConversation, ENTRY)
     chats = ChatController(session, tasks, notifier)
     composer = Composer(theme, chats.thumbnails)
     qtbot.addWidget(composer)
@@ -107,6 +111,7 @@ async def talk(
     mode = HandsFree(session, tasks, parts, composer)
     composer.strip.cancel_requested.connect(mode.end)
     yield Conversation(mode, chats, composer, reading, answers, notice, host, session)
+    chats._draft_timer.stop()
     await tasks.close()
     chats.deleteLater()
 
@@ -341,7 +346,6 @@ async def test_a_draft_stays_a_draft(talk: Conversation) -> None:
     await until(lambda: talk.asked)
     assert talk.composer.text() == "half written"
     assert talk.chats.current.draft == "half written"
-    talk.chats._draft_timer.stop()
 
 
 async def test_an_answer_under_way_is_heard_first(talk: Conversation) -> None:
