@@ -12,6 +12,7 @@ from app.ui.elements.buttons import tool_button
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.intake import local_paths
+from app.ui.models.parts import order_tabs
 from app.ui.theme import Theme, set_role
 from app.ui.toasts import announce
 from app.ui.tokens import CONTROL_HEIGHT, SPACE_S, SPACE_XS
@@ -146,6 +147,7 @@ class Composer(QFrame):
         self._theme = theme
         self._is_busy = self._is_setting = self._is_drop_target = False
         self._obstacle = ""
+        self._choosers: list[QWidget] = []
         set_role(self, "composer")
         self.edit = QuestionEdit(self)
         self.edit.send_requested.connect(self._on_send_clicked)
@@ -185,6 +187,7 @@ class Composer(QFrame):
         layout.addLayout(self._row)
         layout.addWidget(self.voice_notice)
         self.setFocusProxy(self.edit)
+        self._order_tabs()
         self._refresh()
 
     def _tool(self, icon_name: str, words: str, keys: str) -> QToolButton:
@@ -196,6 +199,22 @@ class Composer(QFrame):
     def add_chooser(self, chooser: QWidget) -> None:
         """Put a chooser into the row under the text."""
         self._row.insertWidget(self._row.count() - 3, chooser)
+        self._choosers.append(chooser)
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        """Let Tab go as the eye does."""
+        strip, voice = self.strip, self.voice
+        row = (
+            self._attach,
+            self._image,
+            *self._choosers,
+            voice.hands_free,
+            voice.talk,
+            voice.more,
+            self._send,
+        )
+        order_tabs((strip.cancel_button, strip.finish_button, self.edit, *row))
 
     def text(self) -> str:
         """Give the text as it is."""

@@ -13,7 +13,7 @@ from app.ui.chat.controller import ChatController
 from app.ui.chat.open_conversation import OpenConversation
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
-from app.ui.voice.listener import HEARING, LISTENING, Listener
+from app.ui.voice.listener import HEARING, LISTENING, OPENING, Listener
 from app.ui.voice.problem_notice import ProblemNotice
 from app.ui.voice.reading_answers import AnswerReader, text_so_far
 from app.ui.voice.reading_controller import ReadingController, ReadingOutcome
@@ -155,10 +155,15 @@ class HandsFree(QObject):
 
     @Slot(object)
     def _on_state_changed(self, state: MicrophoneState) -> None:
-        strip = self._composer.strip
-        strip.show_state(state)
-        if self._turn is Turn.READING and state.phase == LISTENING:
-            strip.show_reading(self.tr("Reading – speak to interrupt"), self.tr("The microphone is open"))
+        self._composer.strip.show_state(state, self._reading_words(state.phase))
+
+    def _reading_words(self, phase: str) -> tuple[str, str] | None:
+        """Give what the strip says while an answer is read and nobody speaks; None where that is not so."""
+        if self._turn is Turn.READING and phase == OPENING:
+            return self.tr("Reading the answer"), self.tr("The microphone is being opened")
+        if self._turn is Turn.READING and phase == LISTENING:
+            return self.tr("Reading – speak to interrupt"), self.tr("The microphone is open")
+        return None
 
     @Slot(object)
     def _on_heard(self, recorded: Recorded) -> None:
@@ -231,21 +236,21 @@ class HandsFree(QObject):
 
     # --- the answer
 
-    @Slot(object, bool, bool)
-    def _on_answer_written(self, message: ChatMessage, is_shown: bool, is_whole: bool) -> None:
+    @Slot(object, bool)
+    def _on_answer_written(self, message: ChatMessage, is_shown: bool) -> None:
         """Have the answer read as soon as there are words of it."""
         if self._turn is not Turn.ANSWERING or self._question or not is_shown:
             return
-        if text_so_far(message, whole=is_whole):
-            self._read(message, is_whole)
+        if text_so_far(message):
+            self._read(message)
         elif message.state != "streaming":
             self._after_silent_answer(message)
 
-    def _read(self, message: ChatMessage, is_whole: bool) -> None:
+    def _read(self, message: ChatMessage) -> None:
         self._read_id = message.id
         self._turn = Turn.READING
         if self._reading.reading.message_id != message.id:  # else it is read by itself, as every answer
-            self._answers.begin(message, whole=is_whole)
+            self._answers.begin(message)
         self._composer.strip.show_waiting(self.tr("Reading the answer"), self.tr("The microphone is closed"))
         if self.settings.barge_in:
             self._listen()

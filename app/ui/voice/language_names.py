@@ -1,5 +1,7 @@
 """The languages that multilingual speech models know, by name."""
 
+from functools import cache
+
 from PySide6.QtCore import QLocale
 
 _CODES = """
@@ -38,6 +40,8 @@ def language_name(code: str) -> str:
     return name if is_same else f"{name} · {native}"
 
 
-def languages_by_name() -> list[tuple[str, str]]:
+@cache
+def languages_by_name() -> tuple[tuple[str, str], ...]:
     """Give (code, name) of all languages, by name."""
-    return sorted(((code, language_name(code)) for code in CODES), key=lambda pair: pair[1].casefold())
+    pairs = ((code, language_name(code)) for code in CODES)
+    return tuple(sorted(pairs, key=lambda pair: pair[1].casefold()))

@@ -1,6 +1,6 @@
 """Beside the composer: the button that talks, its menu, and the one for hands-free mode."""
 
-from PySide6.QtCore import QElapsedTimer, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
@@ -70,7 +70,19 @@ class HoldButton(QToolButton):
         icon_name, role = ("microphone-open", "error") if self._is_talking else ("microphone", "text_muted")
         bind_icon(self, icon_name, self._theme, role)
 
+    def _let_go(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            if self._held.elapsed() >= HOLD_MS:
+                self.finish_requested.emit()
+
     # Qt overrides
+
+    def event(self, event: QEvent, /) -> bool:
+        """Let go when the window is left: nobody holds the button any more."""
+        if event.type() == QEvent.Type.WindowDeactivate:
+            self._let_go()
+        return super().event(event)
 
     def mousePressEvent(self, event: QMouseEvent, /) -> None:
         """Begin, or finish what an earlier click began."""
@@ -87,10 +99,8 @@ class HoldButton(QToolButton):
     def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
         """Finish, if it was held long enough to have meant that."""
         super().mouseReleaseEvent(event)
-        if event.button() == Qt.MouseButton.LeftButton and self._is_held:
-            self._is_held = False
-            if self._held.elapsed() >= HOLD_MS:
-                self.finish_requested.emit()
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._let_go()
 
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
         """Begin or finish with Space and Enter; Down shows the menu."""

@@ -23,7 +23,9 @@ _OF_MODELS = frozenset(
         "voice.model_damaged",
     }
 )
-_OF_CHOICE = frozenset({"speech.not_multilingual", "speech.not_found", "voice.not_found", "speech.no_memory"})
+_OF_CHOICE = frozenset(
+    {"speech.not_multilingual", "speech.not_found", "voice.not_found", "speech.no_memory", "worker.died"}
+)
 _NOT_AGAIN = frozenset({"speech.none", "voice.none", "speech.not_multilingual"})
 
 

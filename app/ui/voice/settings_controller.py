@@ -13,7 +13,6 @@ from app.core.errors import AppError
 from app.protocol.speech import MicrophoneState
 from app.protocol.system import GetSettings, SettingsChanged, UpdateSettings
 from app.protocol.voice import GetVoiceChoices, ListAudioDevices, ReadAloud, StopReading
-from app.ui.dialogs import run
 from app.ui.elements.system_opener import open_folder
 from app.ui.session import Cancelled, ReplyStream, Session
 from app.ui.tasks import TaskSpawner
@@ -56,7 +55,7 @@ class VoiceSettingsController(QObject):
         self.dialog: VoiceSettingsDialog | None = None
         self.listener = Listener(session, tasks, self)
         self._sound: ReplyStream | None = None
-        self._is_asking = self._was_troubled = False
+        self._is_asking = self._was_troubled = self._is_changing = False
         self._timer = QTimer(self, interval=DEVICES_EVERY_MS)
         self._timer.timeout.connect(self._look_for_devices)
         self.listener.state_changed.connect(self._on_state_changed)
@@ -84,7 +83,8 @@ class VoiceSettingsController(QObject):
         dialog.speech.folder_requested.connect(self._on_folder_requested)
         for section in (dialog.speech, dialog.reading):
             section.models_requested.connect(self._on_models_requested)
-        self._tasks.spawn(self._show(dialog), "show voice settings")
+        dialog.finished.connect(self._on_finished)
+        dialog.open()
         self._load()
 
     @Slot()
@@ -93,15 +93,16 @@ class VoiceSettingsController(QObject):
         if self.dialog is not None:
             self.dialog.reject()
 
-    async def _show(self, dialog: VoiceSettingsDialog) -> None:
-        try:
-            await run(dialog)
-        finally:
+    @Slot()
+    def _on_finished(self) -> None:
+        """Let go of the dialog, and of what its tests opened."""
+        if self.dialog is not None:
+            self.dialog.deleteLater()
             self.dialog = None
-            self._timer.stop()
-            self.listener.cancel()
-            if self._sound is not None:
-                self._sound.cancel()
+        self._timer.stop()
+        self.listener.cancel()
+        if self._sound is not None:
+            self._sound.cancel()
 
     # --- what is known
 
@@ -182,6 +183,9 @@ class VoiceSettingsController(QObject):
                 await self._load_settings()  # what is shown is what is stored
             return
         self._show_settings(stored.values)
+        if "microphone" in values and self.listener.is_active:
+            self._is_changing = True  # the test goes on with the other one
+            self.listener.cancel()
         if self.dialog is not None and {"speech_model", "voice"} & values.keys():
             await self._load_settings()  # which one is used has changed
 
@@ -204,6 +208,7 @@ class VoiceSettingsController(QObject):
             if self.dialog is not None:
                 self.dialog.microphone.show_testing(True)
         else:
+            self._is_changing = False
             self.listener.cancel()
 
     @Slot(object)
@@ -213,8 +218,12 @@ class VoiceSettingsController(QObject):
 
     @Slot()
     def _on_test_ended(self) -> None:
-        if self.dialog is not None:
-            self.dialog.microphone.show_testing(False)
+        is_changing, self._is_changing = self._is_changing, False
+        if self.dialog is None:
+            return
+        self.dialog.microphone.show_testing(is_changing)
+        if is_changing:
+            self.listener.start(test=True)
 
     @Slot(object)
     def _on_test_failed(self, error: AppError) -> None:

@@ -14,7 +14,8 @@ from app.ui.elements.banner import Banner
 from app.ui.models.parts import push_button, scaled_size, scrolling
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_L, SPACE_M, SPACE_S
-from app.ui.voice.settings_sections import HandsFreeSection, MicrophoneSection, ReadingSection, SpeechSection
+from app.ui.voice.settings_reading import ReadingSection
+from app.ui.voice.settings_talking import HandsFreeSection, MicrophoneSection, SpeechSection
 
 _SIZE = (760, 780)
 

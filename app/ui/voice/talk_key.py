@@ -36,7 +36,6 @@ class TalkKey(QObject):
         """Watch `window`, now and whenever it gets another handle."""
         super().__init__(window)
         self._window = window
-        self._handle: QWindow | None = None
         self._wanted: QKeyCombination | None = None
         self._is_down = False
         window.installEventFilter(self)
@@ -58,11 +57,8 @@ class TalkKey(QObject):
 
     def _follow_handle(self) -> None:
         handle: QWindow | None = self._window.windowHandle()
-        if handle is not None and handle is not self._handle:
-            if self._handle is not None:
-                self._handle.removeEventFilter(self)
-            handle.installEventFilter(self)
-            self._handle = handle
+        if handle is not None:
+            handle.installEventFilter(self)  # it is there once, however often it is added
 
     def _let_go(self) -> None:
         if self._is_down:

@@ -130,8 +130,13 @@ class TalkStrip(QFrame):
         self.sign.show_open(False)
         self.hide()
 
-    def show_state(self, state: MicrophoneState) -> None:
-        """Show what the microphone does and hears."""
+    def show_state(self, state: MicrophoneState, reading: tuple[str, str] | None = None) -> None:
+        """Show what the microphone does and hears.
+
+        Args:
+            state: of the microphone.
+            reading: title and hint while something is read aloud and nobody speaks; the clock rests then.
+        """
         self._show_open(state.phase != TRANSCRIBING)
         self.finish_button.setVisible(not self._is_hands_free and state.phase != TRANSCRIBING)
         self.finish_button.setEnabled(state.phase not in (OPENING, CLOSING))
@@ -139,8 +144,8 @@ class TalkStrip(QFrame):
         self.meter.show_level(state.level_db)
         self.sign.show_level(state.level_db)
         self.waveform.add(state.peaks)
-        self._elapsed.setText(_clock(state.elapsed_s))
-        self._say(*self._words(state.phase))
+        self._elapsed.setText("" if reading else _clock(state.elapsed_s))
+        self._say(*(reading or self._words(state.phase)))
 
     def show_waiting(self, title: str, hint: str) -> None:
         """Say what a hands-free conversation does while the microphone is closed."""
@@ -148,10 +153,6 @@ class TalkStrip(QFrame):
         self.waveform.clear()
         self.show_partial("")
         self._elapsed.setText("")
-        self._say(title, hint)
-
-    def show_reading(self, title: str, hint: str) -> None:
-        """Say that something is read aloud while the microphone is open, for somebody to speak up."""
         self._say(title, hint)
 
     def show_partial(self, text: str) -> None:

@@ -69,5 +69,10 @@ class ListeningHost(VoiceHost):
 
 def recorded(text: str, ended_by: str = "finish", **more: Any) -> Recorded:
     """Make the end of a listening."""
-    told = {"segments": (), "language": "en", "language_probability": 0.99, "seconds": 2.0} | more
+    told: dict[str, Any] = {
+        "segments": (),
+        "language": "en",
+        "language_probability": 0.99,
+        "seconds": 2.0,
+    } | more
     return Recorded(text=text, ended_by=ended_by, **told)
