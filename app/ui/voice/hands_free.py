@@ -171,14 +171,14 @@ class HandsFree(QObject):
             self._leave()
             return
         text = recorded.text.strip()
-        if recorded.doubtful:
-            self.end()
-            self._notice.tell_doubt(recorded, self.settings.language)
-        elif recorded.ended_by == "lost":
+        if recorded.ended_by == "lost":
             self.end()
             if text:
                 self._composer.insert_spoken(text)
             self._notice.tell_lost(has_text=bool(text))
+        elif recorded.doubtful:
+            self.end()
+            self._notice.tell_doubt(recorded, self.settings.language)
         elif text:
             self._ask(text)
         elif self._turn is not Turn.ANSWERING:

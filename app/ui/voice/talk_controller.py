@@ -125,7 +125,7 @@ class TalkController(QObject):
     def _on_ended(self, recorded: Recorded) -> None:
         self._leave()
         text = recorded.text.strip()
-        if recorded.doubtful:
+        if recorded.doubtful and recorded.ended_by != "lost":  # a word cut short sounds like any language
             self._notice.tell_doubt(recorded, self.settings.language)
             return
         if text:
