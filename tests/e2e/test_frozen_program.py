@@ -387,6 +387,6 @@ def test_the_probe_prints_its_report(program: Program) -> None:
 
 
 def test_a_kind_that_is_not_there_is_told(program: Program) -> None:
-    done = subprocess.run(worker(program.folder, "voice"), capture_output=True, text=True, check=False)
+    done = subprocess.run(worker(program.folder, "nosuch"), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert re.match(r"usage: .*\{.*probe.*\}", done.stderr)
