@@ -16,8 +16,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.worker.voice.portaudio import FOLDER as SOUND_FOLDER
-from app.worker.voice.portaudio import LIBRARIES as SOUND_LIBRARIES
+from app.worker.voice.bundled_portaudio import FOLDER as SOUND_FOLDER
+from app.worker.voice.bundled_portaudio import LIBRARIES as SOUND_LIBRARIES
 from scripts.setup.model_pins import SPEECH_TO_TEXT_MODEL, TEXT_TO_SPEECH_MODEL
 
 INTERNAL = "_internal"
@@ -151,7 +151,7 @@ def _system_library(name: str) -> Path | None:
 def add_portaudio(tree: Path) -> list[str]:
     """Copy PortAudio, and what it needs beside ALSA, into a folder of its own; return the names (Linux).
 
-    It is used where the system has none (`app.worker.voice.portaudio`). ALSA's library stays the system's:
+    It is used where the system has none (`app.worker.voice.bundled_portaudio`). ALSA's library stays the system's:
     its settings and its way to the sound server belong to it.
 
     Raises:

@@ -1,7 +1,7 @@
 """What the voice worker does before its parts are imported, because they import the engines."""
 
+from app.worker.voice.bundled_portaudio import offer_own_portaudio
 from app.worker.voice.left_out import leave_out_downloads
-from app.worker.voice.portaudio import offer_own_portaudio
 
 
 def main(argv: list[str]) -> int:

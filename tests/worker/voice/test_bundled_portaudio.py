@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.worker.voice.portaudio import FOLDER, LIBRARIES, offer_own_portaudio
+from app.worker.voice.bundled_portaudio import FOLDER, LIBRARIES, offer_own_portaudio
 
 
 @pytest.fixture
