@@ -123,7 +123,7 @@ Presentation(), Document()
     "voice": """
 from app.worker.voice.left_out import leave_out_downloads
 leave_out_downloads()
-import faster_whisper, sounddevice, piper.phonemize_hebrew
+import faster_whisper, sounddevice
 from faster_whisper.vad import get_vad_model
 get_vad_model()
 from piper import PiperVoice
@@ -198,7 +198,7 @@ def test_files_that_are_read_are_there() -> None:
         assert all(Path(source).exists() for source, _ in files)
         assert {"resources/icons", "resources/sample", "resources"} <= {folder for _, folder in files}
     assert any(source.endswith(".sql") for source, _ in found["worker"])
-    for name in ("silero_vad_v6.onnx", "phontab", "en_dict", "nakdimon.onnx"):
+    for name in ("silero_vad_v6.onnx", "phontab", "en_dict"):
         assert [source for source, _ in found["worker"] if Path(source).name == name], name
     sound = ("faster_whisper", "piper")
     assert not [

@@ -51,7 +51,7 @@ def test_av_brings_parts_under_the_gpl() -> None:
 
 
 def test_what_has_no_file_of_its_own_comes_with_the_package() -> None:
-    assert {item.name for item in inside("piper-tts", [])} == {"eSpeak NG", "libtashkeel", "Nakdimon"}
+    assert {item.name for item in inside("piper-tts", [])} == {"eSpeak NG", "libtashkeel"}
     assert {item.name for item in inside("faster-whisper", [])} == {"Silero VAD"}
     assert list(inside("numpy", ["numpy/core.so"])) == []
 
