@@ -40,6 +40,7 @@ async def test_what_is_in_use_is_marked_and_told(sounding: Callable[[], Shown]) 
     details = shown.installed.details
     assert "Understands what you say" in choose(shown, WHISPER.name)
     assert details.use_button.isHidden() and details.default_button.isHidden()
+    assert dict(details.facts.facts)["Format"] == "CTranslate2"
     assert not details.remove_button.isEnabled(), "it belongs to the program"
     assert "Reads aloud" in choose(shown, JOE.name)
     assert dict(details.facts.facts)["Use"] == "Reading aloud"
