@@ -107,6 +107,13 @@ if command -v ldd >/dev/null 2>&1; then
         printf 'Debian, Ubuntu: sudo apt install @DEBIAN_PACKAGES@\n'
         printf 'Fedora: sudo dnf install libxkbcommon-x11 libglvnd-egl libglvnd-glx libX11-xcb dbus-libs fontconfig glib2\n'
     }
+    missing=$(LD_LIBRARY_PATH="$target/_internal/sound" ldd "$target/_internal/sound/libportaudio.so.2" 2>/dev/null |
+        sed -n 's/^[[:space:]]*\([^ ]*\) => not found$/\1/p' | sort -u | tr '\n' ' ')
+    [ -z "$missing" ] || {
+        printf 'Microphone and loudspeaker need libraries that this system lacks: %s\n' "$missing"
+        printf 'Debian, Ubuntu: sudo apt install libasound2 libasound2-plugins\n'
+        printf 'Fedora: sudo dnf install alsa-lib alsa-plugins-pulseaudio\n'
+    }
 fi
 say "h2oGPT Desktop is installed in $target."
 say "Start it from the menu of your desktop, or with: $prefix/bin/h2ogpt-desktop"

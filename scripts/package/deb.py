@@ -29,7 +29,12 @@ _GTK_PLUGIN = "libqgtk3.so"
 _SUGGESTS = "libgtk-3-0 | libgtk-3-0t64"
 # Not to be seen in any binary: the compiled keyboard tables, and a font for every script of the interface.
 _MORE_DEPENDS = ("xkb-data", "fontconfig")
-_MORE_RECOMMENDS = ("fonts-dejavu-core | fonts-noto-core", "mesa-vulkan-drivers", "xdg-utils")
+_MORE_RECOMMENDS = (
+    "fonts-dejavu-core | fonts-noto-core",
+    "mesa-vulkan-drivers",
+    "xdg-utils",
+    "pipewire-alsa | libasound2-plugins",  # from ALSA, which PortAudio speaks, to the sound server
+)
 _CONTENT = {
     "standard": "A small chat model is included, so that it works at once.",
     "slim": "This package brings no chat model: put one (GGUF) into the data folder.",

@@ -87,9 +87,11 @@ _VOICE = [
     "piper.audio_playback",
     "piper.download_voices",
     "piper.g2pw_onnx",
+    "piper.hebrew",
     "piper.http_server",
     "piper.patch_voice_with_alignment",
     "piper.phonemize_chinese",
+    "piper.phonemize_hebrew",
     "piper.phonemize_japanese",
     "piper.phonemize_thai",
     "piper.train",
@@ -163,8 +165,9 @@ UNWANTED_FILES = (
     "*.pxd",
 )
 
-# Pronunciation of all languages, and the models that put vowels into Arabic and Hebrew.
-_PIPER_DATA = ["espeak-ng-data/**", "tashkeel/*.json", "tashkeel/*.onnx", "hebrew/*.onnx", "hebrew/LICENSE"]
+# Pronunciation of all languages, and the model that puts vowels into Arabic. That for Hebrew (21 MB) stays
+# out with the other languages that eSpeak NG does not pronounce: the voice worker takes no such voices.
+_PIPER_DATA = ["espeak-ng-data/**", "tashkeel/*.json", "tashkeel/*.onnx"]
 
 
 def is_wanted(destination: str) -> bool:
@@ -187,7 +190,7 @@ def hidden_imports(program: str) -> list[str]:
         return ["PySide6.QtSvg", *collect_submodules("app.ui")]
     found = [*collect_submodules("app.host"), *collect_submodules("app.worker"), *_CHROMA]
     readers = ["charset_normalizer.md", "lxml.html", "openpyxl", "pptx", "docx", "striprtf.striprtf"]
-    voice = ["faster_whisper", "piper", "piper.phonemize_hebrew", "sounddevice", "_cffi_backend"]
+    voice = ["faster_whisper", "piper", "sounddevice", "_cffi_backend"]
     return [*found, *readers, *voice, *collect_submodules("encodings")]
 
 

@@ -79,7 +79,6 @@ INSIDE = (
     Inside("faster-whisper", "Silero VAD", "MIT", "silero-vad.txt", kind="machine-learning-model"),
     Inside("piper-tts", "eSpeak NG", "GPL-3.0-or-later", "GPL-3.0.txt"),
     Inside("piper-tts", "libtashkeel", "MIT", "libtashkeel.txt", kind="machine-learning-model"),
-    Inside("piper-tts", "Nakdimon", "MIT", "nakdimon.txt", kind="machine-learning-model"),
 )
 
 

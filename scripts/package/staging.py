@@ -151,8 +151,8 @@ def _system_library(name: str) -> Path | None:
 def add_portaudio(tree: Path) -> list[str]:
     """Copy PortAudio, and what it needs beside ALSA, into a folder of its own; return the names (Linux).
 
-    It is used where the system has none (`app.worker.voice.bundled_portaudio`). ALSA's library stays the system's:
-    its settings and its way to the sound server belong to it.
+    It is used where the system has none (`app.worker.voice.bundled_portaudio`). ALSA's library stays the
+    system's: its settings and its way to the sound server belong to it.
 
     Raises:
         FileNotFoundError: this system has no PortAudio.

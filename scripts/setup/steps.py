@@ -61,10 +61,7 @@ def _install_test_packages(layout: Layout, progress: Progress) -> bool:
 
 
 def _install_window_libraries(layout: Layout, progress: Progress) -> bool:
-    return not system_libraries.ensure(
-        (*system_libraries.WINDOW_NEEDS, *system_libraries.ENGINE_NEEDS, *system_libraries.VOICE_NEEDS),
-        progress,
-    )
+    return not system_libraries.ensure(system_libraries.RUN_NEEDS, progress)
 
 
 def _install_test_commands(layout: Layout, progress: Progress) -> bool:
@@ -140,7 +137,7 @@ RUN_STEPS = (
     Step("packages", _packages_key, _install_packages),
     Step(
         "system-libraries",
-        lambda layout: key_of([need.name for need in system_libraries.WINDOW_NEEDS]),
+        lambda layout: key_of([need.name for need in system_libraries.RUN_NEEDS]),
         _install_window_libraries,
     ),
     Step(

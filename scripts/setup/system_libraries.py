@@ -10,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ ENGINE_NEEDS = (Need("library", "libgomp.so.1", "libgomp1", "the engine"),)
 
 VOICE_NEEDS = (Need("library", "libportaudio.so.2", "libportaudio2", "microphone and loudspeaker"),)
 
+RUN_NEEDS = (*WINDOW_NEEDS, *ENGINE_NEEDS, *VOICE_NEEDS)
+
 COMPILER_NEEDS = (
     Need("command", "g++", "g++", "building the engine"),
     Need("command", "gcc", "gcc", "building the engine"),
@@ -74,6 +77,9 @@ VENV_NEEDS = tuple(
     Need("module", name, f"python{sys.version_info[0]}.{sys.version_info[1]}-venv", "the environment")
     for name in ("venv", "ensurepip")
 )
+
+# PortAudio speaks ALSA; this plug-in of ALSA reaches the sound server.
+_ALSA_TO_PULSE = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/alsa-lib/libasound_module_pcm_pulse.so"
 
 TEST_NEEDS = (
     Need("command", "Xvfb", "xvfb", "tests of the real window"),
@@ -90,6 +96,7 @@ TEST_NEEDS = (
     Need("command", "dpkg-shlibdeps", "dpkg-dev", "tests of the Linux packages"),
     Need("command", "pulseaudio", "pulseaudio", "tests with a virtual sound card"),
     Need("command", "pactl", "pulseaudio-utils", "tests with a virtual sound card"),
+    Need("file", _ALSA_TO_PULSE, "libasound2-plugins", "tests with a virtual sound card"),
 )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scripts.setup.progress import SetupError
 from scripts.smoke.report import Report
+from scripts.smoke.sound import there_and_back
 
 NOTE = "The spare key of the boat house hangs behind the blue door.\n"
 QUESTION = "What hangs behind the blue door of the boat house?"
@@ -101,6 +102,8 @@ def use(console: Path, window: Path, work_dir: Path, report: Report) -> None:
     lines = [line for line in said.stdout.splitlines() if line.startswith("{")]
     cited = bool(lines) and bool(json.loads(lines[-1])["citations"])
     report.check("an answer cites it", cited, (said.stdout + said.stderr).strip()[-300:])
+    wav_path = work_dir / "spoken é.wav"
+    there_and_back(lambda words: _run([console, *words, *data]), wav_path, str(wav_path), report)
     report.check("the window opens", opens(window, work_dir))
     said = _run([console, "doctor", *data])
     report.check("doctor", said.returncode == 0, said.stdout.strip()[-300:])

@@ -20,6 +20,7 @@ from scripts.smoke.job import OLDER_NOTE_NAME, Installed, left_in_home, main_job
 from scripts.smoke.places import check_places
 from scripts.smoke.report import Report
 from scripts.smoke.screen import Screen, screen
+from scripts.smoke.sound import there_and_back
 
 DATA_DIR = f"/home/{USER}/.local/share/h2ogpt-desktop"
 X_SOCKETS = Path("/tmp/.X11-unix")
@@ -158,6 +159,8 @@ class LinuxSmoke:
         self._report.figure("package", f"{self._package.stat().st_size / 1e6:.0f} MB")
         job = Installed(program.root, program.console, program.window, program.program_dir)
         main_job(job, view, self._report, self._pictures, work_dir)
+        wav_path = program.root.home / "spoken é.wav"
+        there_and_back(lambda words: job.call(*words), wav_path, program.root.inside(wav_path), self._report)
         measure_starts(job, self._report, view)
         if places:
             check_places(program, self._report, work_dir)

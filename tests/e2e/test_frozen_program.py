@@ -196,6 +196,7 @@ def modules_of(executable: Path) -> set[str]:
         ("h2ogpt", "console", {"app.cli.main"}),
         ("h2ogpt-desktop", "window", {"app.ui.main_window", "PySide6"}),
         ("h2ogpt-worker", "worker", {"app.host.__main__", "app.worker.probe.main", "chromadb.api.rust"}),
+        ("h2ogpt-worker", "worker", {"faster_whisper.transcribe", "piper.voice", "av"}),
     ],
 )
 def test_each_program_holds_its_own_modules_only(tree: Path, name: str, program: str, has: set[str]) -> None:
@@ -220,6 +221,7 @@ def test_every_part_has_version_licence_and_text(tree: Path) -> None:
     names = {component.name for component in found}
     assert {"PySide6_Essentials", "pymupdf", "chromadb", "llama.cpp", "Python"} <= names
     assert any("SmolLM2" in name for name in names)
+    assert {"faster-whisper", "piper-tts", "eSpeak NG", "x264", "Intel oneMKL", "libportaudio2"} <= names
     assert not names & {"pytest", "mypy", "kubernetes", "grpcio", "opentelemetry-api"}
     for component in found:
         assert component.version and component.licence, component
@@ -246,6 +248,28 @@ def test_it_reads_a_file_and_answers_with_a_citation(program: Program) -> None:
     (report,) = program.values("doctor")
     assert report["ok"], report
     assert not [check for check in report["checks"] if check["status"] == "error"]
+
+
+# --- voice
+
+
+def test_it_speaks_a_sentence_and_understands_it_again(program: Program) -> None:
+    """With the engines and models that it brings, and without any network."""
+    wav = program.planted_dir / "gesprochen é.wav"
+    sentence = "The spare key of the boat house hangs behind the blue door."
+    (spoken,) = program.values("speak", sentence, "--out", wav.name)
+    assert spoken["voice"] == "en_US-joe-medium" and 2 < spoken["seconds"] < 8
+    (heard,) = program.values("transcribe", wav.name)
+    assert "behind the blue door" in heard["text"].lower() and heard["language"] == "en"
+    assert heard["segments"][0]["start_s"] < heard["segments"][-1]["end_s"] <= heard["seconds"] + 0.5
+
+
+def test_what_came_along_for_sound_is_whole(tree: Path) -> None:
+    assert {path.name for path in (tree / staging.SOUND_DIR).iterdir()} >= {"libportaudio.so.2"}
+    models_dir = tree / INTERNAL / "resources" / "models"
+    assert (models_dir / "speech-to-text" / "whisper-tiny" / "model.bin").stat().st_size > 70e6
+    assert "piper.phonemize_chinese" not in modules_of(tree / "h2ogpt-worker")
+    assert not (tree / INTERNAL / "huggingface_hub").exists()
 
 
 # --- the window
@@ -387,6 +411,6 @@ def test_the_probe_prints_its_report(program: Program) -> None:
 
 
 def test_a_kind_that_is_not_there_is_told(program: Program) -> None:
-    done = subprocess.run(worker(program.folder, "voice"), capture_output=True, text=True, check=False)
+    done = subprocess.run(worker(program.folder, "nosuch"), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert re.match(r"usage: .*\{.*probe.*\}", done.stderr)

@@ -15,6 +15,8 @@ DEADLINE_S = 30.0
 _N_AT_ONCE = 2
 _N_THREADS = 8  # those that hang on a dead disk are not among those at work
 _MAX_REMEMBERED = 2000
+# Source: scripts/setup/model_pins.py, which says what comes with the program.
+_STARTER_LICENCES = {"speech": "MIT", "voice": "CC0-1.0"}
 _MISSING_PART = "The model is not complete: its part {name} is missing."
 
 
@@ -23,7 +25,8 @@ class Inspection:
     """What was found in a model file.
 
     Attributes:
-        format: `gguf`, `ggml` for the formats before it; of folders of files, the main one's ending.
+        format: `gguf`, `ggml` for the formats before it; of folders of files, the main one's ending, or
+            `ctranslate2` for speech models.
         problem: why no engine should see the file; None where nothing is wrong.
         shape: for the fit advice; None where the head does not give it.
     """
@@ -90,7 +93,8 @@ class Inspector:
 def inspect(model: ModelFile) -> Inspection:
     """Read a model's heads; any thread."""
     if model.kind:
-        return Inspection(format=model.path.suffix.lstrip("."), kind=model.kind)
+        licence = _STARTER_LICENCES.get(model.kind, "") if model.source == "bundled" else ""
+        return Inspection(format=_set_format(model), kind=model.kind, licence=licence)
     if is_legacy(model.path):
         return _inspect_legacy(model)
     for part in model.parts:
@@ -104,6 +108,11 @@ def inspect(model: ModelFile) -> Inspection:
     except ModelError as error:
         return Inspection(problem=error)
     return _described(heads, model)
+
+
+def _set_format(model: ModelFile) -> str:
+    """Name the format of a model that is a folder of files."""
+    return "ctranslate2" if model.kind == "speech" else model.path.suffix.lstrip(".")
 
 
 def _inspect_legacy(model: ModelFile) -> Inspection:

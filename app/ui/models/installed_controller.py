@@ -112,8 +112,9 @@ class InstalledController(Asker):
 
     def _on_choices(self, choices: VoiceChoices) -> None:
         self._in_use = {"speech": choices.speech_model, "voice": choices.voice}
-        self.models.refresh()
-        self.changed.emit()
+        if self.is_listed:
+            self.models.refresh()
+            self.changed.emit()
 
     def is_in_use(self, model: ModelEntry) -> bool:
         """Tell whether a model is the one that answers, understands speech or reads aloud by default."""

@@ -113,7 +113,7 @@ class InstalledDetails(QWidget):
             (self.tr("Quantization"), model.quantization),
             (self.tr("Made for"), tokens_words(model.context_trained) if model.context_trained else ""),
             (self.tr("Architecture"), model.architecture),
-            (self.tr("Format"), legacy if model.format == "ggml" else model.format.upper()),
+            (self.tr("Format"), legacy if model.format == "ggml" else _format_words(model.format)),
             (self.tr("Prompt format"), template if model.kind == "chat" else ""),
             (self.tr("Reads images"), images),
             (self.tr("Licence"), model.licence or self.tr("Not named in the file")),
@@ -219,6 +219,11 @@ class InstalledDetails(QWidget):
     @Slot()
     def _on_remove_clicked(self) -> None:
         self.remove_requested.emit(self._model)
+
+
+def _format_words(name: str) -> str:
+    """Write a format's name as its makers do."""
+    return "CTranslate2" if name == "ctranslate2" else name.upper()
 
 
 class MemoryBox(QWidget):

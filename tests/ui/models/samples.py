@@ -139,7 +139,8 @@ WHISPER = ModelEntry(
     state="available",
     kind="speech",
     source="bundled",
-    format="bin",
+    format="ctranslate2",
+    licence="MIT",
     fit=fit("good", "runs well: transcribes an hour in about 4 minutes", 0.2, 9.0),
 )
 JOE = ModelEntry(

@@ -36,10 +36,11 @@ async def test_what_is_in_use_is_marked_and_told(sounding: Callable[[], Shown]) 
     await until(lambda: "In use" in spoken(shown, JOE.name))
     await until(lambda: "an hour in about 4 minutes" in spoken(shown, WHISPER.name))
     assert "In use" in spoken(shown, WHISPER.name) and "In use" not in spoken(shown, THORSTEN.name)
-    assert "Reads aloud without waiting" in spoken(shown, THORSTEN.name)
+    assert "reads aloud without waiting" in spoken(shown, THORSTEN.name)
     details = shown.installed.details
     assert "Understands what you say" in choose(shown, WHISPER.name)
     assert details.use_button.isHidden() and details.default_button.isHidden()
+    assert dict(details.facts.facts)["Format"] == "CTranslate2"
     assert not details.remove_button.isEnabled(), "it belongs to the program"
     assert "Reads aloud" in choose(shown, JOE.name)
     assert dict(details.facts.facts)["Use"] == "Reading aloud"
@@ -68,8 +69,8 @@ async def test_a_speech_model_is_chosen_by_the_name_of_its_folder(
 ) -> None:
     shown = sounding()
     shown.host.choices = replace(samples.CHOICES, speech_model="")
-    shown.controller.installed.load()
-    await until(lambda: "In use" not in spoken(shown, WHISPER.name))
+    await until(lambda: "In use" in spoken(shown, JOE.name))
+    assert "In use" not in spoken(shown, WHISPER.name)
     choose(shown, WHISPER.name)
     button = shown.installed.details.use_button
     assert button.text() == "&Use for speech"
@@ -79,12 +80,12 @@ async def test_a_speech_model_is_chosen_by_the_name_of_its_folder(
 
 
 async def test_without_an_answer_none_is_marked(sounding: Callable[[], Shown], session: FakeSession) -> None:
-    session.reply(GetVoiceChoices, AppError("worker.died", "The voice part ended."))
     shown = sounding()
+    session.reply(GetVoiceChoices, AppError("worker.died", "The voice part ended."))
     failures: list[AppError] = []
     shown.controller.installed.failed.connect(failures.append)
     await until(lambda: len(session.sent(ListModels)) == 2 and bool(session.sent(GetVoiceChoices)))
-    await until(lambda: "Reads aloud without waiting" in spoken(shown, JOE.name))
+    await until(lambda: "reads aloud without waiting" in spoken(shown, JOE.name))
     assert "In use" not in spoken(shown, JOE.name) and not failures
 
 

@@ -45,6 +45,10 @@ QT = "PySide6/Qt"
         "chromadb/migrations/sysdb/00001-collections.sqlite.sql",
         "resources/icons/app-icon.svg",
         "numpy.libs/libgfortran.so.5",
+        "av.libs/libavcodec-5e6b81c2.so.62.28.102",
+        "ctranslate2.libs/libctranslate2-a7a60d30.so.4.8.5",
+        "piper/espeak-ng-data/lang/gmw/en",
+        "faster_whisper/assets/silero_vad_v6.onnx",
     ],
 )
 def test_what_the_program_uses_may_go_in(name: str) -> None:
@@ -116,6 +120,16 @@ from pptx import Presentation
 from docx import Document
 Presentation(), Document()
 """,
+    "voice": """
+from app.worker.voice.left_out import leave_out_downloads
+leave_out_downloads()
+import faster_whisper, sounddevice
+from faster_whisper.vad import get_vad_model
+get_vad_model()
+from piper import PiperVoice
+import app.worker.voice.main
+""",
+    "decoder": "import av",
     "probe": "from app.worker.probe.main import report; assert not report().engine.problem",
 }
 # Chroma's clients over a network and its progress bars; Pillow's text, drawn only into pictures.
@@ -184,6 +198,12 @@ def test_files_that_are_read_are_there() -> None:
         assert all(Path(source).exists() for source, _ in files)
         assert {"resources/icons", "resources/sample", "resources"} <= {folder for _, folder in files}
     assert any(source.endswith(".sql") for source, _ in found["worker"])
+    for name in ("silero_vad_v6.onnx", "phontab", "en_dict"):
+        assert [source for source, _ in found["worker"] if Path(source).name == name], name
+    sound = ("faster_whisper", "piper")
+    assert not [
+        folder for name in ("console", "window") for _, folder in found[name] if folder.startswith(sound)
+    ]
     assert all(freezing.is_wanted(f"{folder}/x") for files in found.values() for _, folder in files)
 
 

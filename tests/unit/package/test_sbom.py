@@ -25,7 +25,8 @@ SPDX = {
     *("0BSD", "AGPL-3.0-only", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC"),
     *("LGPL-3.0-only", "MIT", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Zlib", "bzip2-1.0.6", "blessing"),
     *("GPL-2.0-or-later", "GPL-3.0-or-later", "GPL-3.0-only", "GPL-2.0-only", "X11"),
-    *("GCC-exception-3.1", "Bootloader-exception"),
+    *("GCC-exception-3.1", "Bootloader-exception", "LGPL-2.0-or-later", "LGPL-2.1-or-later"),
+    *("LGPL-3.0-or-later", "BSD-3-Clause-Clear", "Sleepycat"),
 }
 PACKAGES = (
     "charset-normalizer",
@@ -77,8 +78,13 @@ def by_name(parts: list[Part]) -> dict[str, Part]:
 
 
 def test_what_was_taken_is_listed_and_nothing_else(parts: list[Part]) -> None:
-    models = {"smollm2-135m-instruct", "all-minilm-l6-v2"}
-    assert set(by_name(parts)) == {*PACKAGES, *models, "python", "llama-cpp", "ctransformers"}
+    models = {
+        *("smollm2-135m-instruct", "all-minilm-l6-v2", "whisper tiny", "piper voice en_us joe"),
+    }
+    names = {part.name.lower() for part in parts if part.kind == "machine-learning-model"}
+    assert names == models
+    others = set(by_name([part for part in parts if part.kind == "library"]))
+    assert others == {*PACKAGES, "python", "llama-cpp", "ctransformers"}
     assert [part.name.lower() for part in parts] == sorted(part.name.lower() for part in parts)
 
 
@@ -89,6 +95,25 @@ def test_versions_are_those_that_are_installed(parts: list[Part]) -> None:
         assert found[package].version == version
         assert found[package].purl == f"pkg:pypi/{package}@{version}"
     assert found["python"].version == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_what_stands_inside_a_wheel_is_listed_with_its_own_licence(tmp_path: Path, layout: Layout) -> None:
+    folder = tmp_path / "toc" / "h2ogpt"
+    folder.mkdir(parents=True)
+    files = metadata.distribution("av").files or []
+    rows = [(str(file), str(file.locate()), "BINARY") for file in files if ".libs" in str(file)]
+    rows += [("piper", source_of("piper-tts"), "PYMODULE"), ("fw", source_of("faster-whisper"), "PYMODULE")]
+    (folder / "COLLECT-00.toc").write_text(repr((rows,)), encoding="utf-8")
+    found = {part.name: part for part in sbom.parts_of(folder.parent, [], layout)}
+    assert found["piper-tts"].licence == "GPL-3.0-or-later" == found["eSpeak NG"].licence
+    assert found["Silero VAD"].kind == "machine-learning-model"
+    assert found["Silero VAD"].version.startswith("in faster-whisper 1.")
+    if sys.platform == "linux":
+        assert found["x264"].licence == "GPL-2.0-or-later"
+        assert found["FFmpeg"].licence_file == "ffmpeg.txt"
+    tree = tmp_path / "tree"
+    (tree / INTERNAL).mkdir(parents=True)
+    licences.add(list(found.values()), REPOSITORY_DIR, tree)
 
 
 def test_the_slim_variant_lists_no_chat_model(parts: list[Part]) -> None:

@@ -124,6 +124,33 @@ def test_without_the_compilers_library_nothing_is_shipped(
         staging.add_openmp(tree)
 
 
+@pytest.mark.linux
+@pytest.mark.skipif(staging._system_library("libportaudio.so.2") is None, reason="PortAudio is not here")
+def test_portaudio_comes_along_with_what_it_needs(tree: Path) -> None:
+    names = staging.add_portaudio(tree)
+    assert names_in(tree / staging.SOUND_DIR) == set(names) >= {"libportaudio.so.2"}
+    for name in names:
+        path = tree / staging.SOUND_DIR / name
+        assert path.read_bytes()[:4] == b"\x7fELF" and not path.is_symlink()
+    needed = subprocess.run(
+        ["ldd", tree / staging.SOUND_DIR / "libportaudio.so.2"],
+        env={"LD_LIBRARY_PATH": str(tree / staging.SOUND_DIR)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "not found" not in needed
+    assert f"libjack.so.0 => {tree}" in needed or "libjack" not in needed, needed
+
+
+def test_without_portaudio_nothing_is_shipped(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "_system_library", lambda name: None)
+    with pytest.raises(FileNotFoundError, match="libportaudio"):
+        staging.add_portaudio(tree)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert staging.add_portaudio(tree) == []
+
+
 KEPT = (
     *(
         "libpython3.11.so.1.0",
@@ -188,7 +215,7 @@ needs_gcc = pytest.mark.skipif(
 
 
 @needs_gcc
-def test_symbols_of_python_and_engine_alone_are_stripped(tmp_path: Path, tree: Path) -> None:
+def test_symbols_of_python_engine_and_the_heaviest_alone_are_stripped(tmp_path: Path, tree: Path) -> None:
     source, library = tmp_path / "x.c", tmp_path / "x.so"
     source.write_text("int answer(void) { return 42; }\n")
     subprocess.run(["gcc", "-g", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
@@ -197,6 +224,9 @@ def test_symbols_of_python_and_engine_alone_are_stripped(tmp_path: Path, tree: P
         ENGINE_DIR / "libggml-cpu-sse42.so",
         ENGINE_DIR / "libllama.so.0",
         Path(INTERNAL) / "python3.11" / "lib-dynload" / "_bisect.so",
+        Path(INTERNAL) / "ctranslate2" / "_ext.cpython-311-x86_64-linux-gnu.so",
+        Path(INTERNAL) / "av" / "video" / "frame.abi3.so",
+        Path(INTERNAL) / "ctranslate2.libs" / "libctranslate2.so.4",
         Path(INTERNAL) / "numpy" / "core.so",
         Path(INTERNAL) / "libssl.so.3",
     ]
@@ -207,7 +237,7 @@ def test_symbols_of_python_and_engine_alone_are_stripped(tmp_path: Path, tree: P
     full = library.stat().st_size
     saved = staging.strip_symbols(tree)
     smaller = {place for place in places if (tree / place).stat().st_size < full}
-    assert smaller == set(places[:4])
+    assert smaller == set(places[:6])
     assert saved == sum(full - (tree / place).stat().st_size for place in smaller) > 0
     assert (tree / ENGINE_DIR / "libllama.so").is_symlink()
 

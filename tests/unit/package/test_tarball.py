@@ -300,3 +300,11 @@ def test_missing_libraries_are_named(place: Place) -> None:
     assert done.returncode == 0
     assert "lacks: libEGL.so.1 \n" in done.stdout
     assert "apt install" in done.stdout and "dnf install" in done.stdout
+
+
+def test_what_sound_lacks_is_named(place: Place) -> None:
+    place.tool("ldd", 'case "$1" in *portaudio*) printf "\\tlibasound.so.2 => not found\\n" ;; esac')
+    done = place.install("--quiet")
+    assert done.returncode == 0
+    assert "Microphone and loudspeaker need libraries that this system lacks: libasound.so.2" in done.stdout
+    assert "apt install libasound2" in done.stdout and "The window needs" not in done.stdout

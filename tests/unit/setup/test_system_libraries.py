@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from scripts.setup import system_libraries
-from scripts.setup.layout import REPOSITORY_DIR
+from scripts.setup import steps, system_libraries
+from scripts.setup.layout import REPOSITORY_DIR, Layout
 from scripts.setup.progress import Progress, SetupError
 from scripts.setup.system_libraries import Need
 
@@ -104,3 +106,32 @@ def test_no_compiler_stops_with_the_way_to_get_one(monkeypatch: pytest.MonkeyPat
         with pytest.raises(SetupError, match="no C\\+\\+ compiler") as caught:
             system_libraries.require_compiler(Progress(quiet=True))
         assert words in caught.value.hint
+
+
+def test_voice_needs_are_set_up_and_a_new_need_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A folder that was set up before voice came gets PortAudio at its next start."""
+    layout = Layout(REPOSITORY_DIR, tmp_path / "venv", tmp_path / "cache")
+    step = next(step for step in steps.RUN_STEPS if step.name == "system-libraries")
+    key = step.key(layout)
+    needs = {need.name: need.package for need in system_libraries.RUN_NEEDS}
+    assert needs["libportaudio.so.2"] == "libportaudio2" and needs["libgomp.so.1"] == "libgomp1"
+    monkeypatch.setattr(system_libraries, "RUN_NEEDS", system_libraries.WINDOW_NEEDS)
+    assert step.key(layout) != key
+    asked: list[Need] = []
+
+    def look(needs: Sequence[Need], progress: Progress) -> list[Need]:
+        asked.extend(needs)
+        return []
+
+    monkeypatch.setattr(system_libraries, "ensure", look)
+    assert step.run(layout, Progress(quiet=True))
+    assert asked == list(system_libraries.WINDOW_NEEDS)
+
+
+def test_a_virtual_sound_card_is_reached_through_alsa() -> None:
+    need = next(need for need in system_libraries.TEST_NEEDS if need.package == "libasound2-plugins")
+    assert need.kind == "file" and need.name.endswith("/alsa-lib/libasound_module_pcm_pulse.so")
+    packages = {need.package for need in system_libraries.TEST_NEEDS}
+    assert {"pulseaudio", "pulseaudio-utils"} <= packages

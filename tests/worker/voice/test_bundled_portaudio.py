@@ -27,8 +27,8 @@ def compiled(path: Path, source: str, *needs: Path) -> None:
     """Make a library that needs others by their names alone."""
     code = path.with_suffix(".c")
     code.write_text(source)
-    command = ["gcc", "-shared", "-fPIC", f"-Wl,-soname,{path.name}", "-o", path, code, *needs]
-    subprocess.run(command, check=True)
+    command = ["gcc", "-shared", "-fPIC", f"-Wl,-soname,{path.name}", "-o", str(path), str(code)]
+    subprocess.run([*command, *map(str, needs)], check=True)
     code.unlink()
 
 

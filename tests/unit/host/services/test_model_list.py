@@ -71,6 +71,10 @@ async def test_speech_and_voice_of_the_starter_pack_are_listed_and_stay(desk: Mo
         ("en_US-joe-medium", "voice", "bundled"),
         ("whisper-tiny", "speech", "bundled"),
     ]
+    assert [(entry.format, entry.licence) for entry in listed.models] == [
+        ("onnx", "CC0-1.0"),
+        ("ctranslate2", "MIT"),
+    ]
     assert listed.disk_bytes == 0 and all(entry.freed_bytes == 0 for entry in listed.models)
     with pytest.raises(ModelError, match=r"model\.bundled"):
         await desk.ask(RemoveModel(name="whisper-tiny", delete_file=True))
