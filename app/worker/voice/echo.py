@@ -19,8 +19,8 @@ _LOWEST_HZ, _HIGHEST_HZ = 100.0, 7500.0
 _HEARD_BACK_S = 0.4
 _AUDIBLE_DB = -75.0
 _MARGIN_DB = 5.0
-_LEARNING_HOPS = round(0.4 / _HOP_S)
-_RISE_DB, _FALL_DB = 20.0 * _HOP_S, 1.0 * _HOP_S
+_LEARNING_HOPS = round(0.6 / _HOP_S)
+_RISE_DB, _FALL_DB = 12.0 * _HOP_S, 1.0 * _HOP_S
 _UNKNOWN_DB = -60.0
 
 Bands = NDArray[np.float64]
@@ -34,8 +34,8 @@ class EchoFilter:
     than the loudest moment of it in the last 0.4 s of what was sent to the loudspeaker. That span covers the
     delays of sound systems and the reverberation of rooms, which need not be known then. What is louder than
     coupling and margin allow is somebody else; only that part of each band is let through (spectral
-    subtraction). The first 0.4 s of sound in an unknown room are for learning, and nothing is let through.
-    The coupling grows by 20 dB/s where the microphone hears more and nobody was noticed; it falls by 1 dB/s.
+    subtraction). The first 0.6 s of sound in an unknown room are for learning, and nothing is let through.
+    The coupling grows by 12 dB/s where the microphone hears more and nobody was noticed; it falls by 1 dB/s.
 
     Attributes:
         coupling_db: of each band.

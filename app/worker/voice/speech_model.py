@@ -1,5 +1,6 @@
 """A speech-to-text model in memory: loaded, run on a GPU where one works, and its failures in words."""
 
+import json
 import logging
 import subprocess
 import sys
@@ -23,6 +24,7 @@ TRY_GPU = "try-gpu"
 """Argument of the voice worker that makes it try a model on the GPU and end; the model's folder follows."""
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 _VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
+_MARKS = ("<|startoftranscript|>", "<|notimestamps|>")
 _TRIAL_PATIENCE_S = 120.0
 _COMPUTING_BYTES = 160_000_000
 """What computing takes beside the weights: features, caches and libraries; the starter model took 130 MB."""
@@ -99,7 +101,7 @@ class SpeechModel:
                 if not is_wanted():
                     break
                 found.append(utterance)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, ValueError, MemoryError) as error:
             raise _in_words(self.path, error, "speech.failed") from error
         return found
 
@@ -212,6 +214,19 @@ def _look_at_files(path: Path) -> None:
             "Download it again, or choose another speech model.",
             {"model": path.name, "missing": missing},
         )
+    if not _has_marks(path):
+        raise _in_words(path, ValueError("vocabulary or configuration is cut off"), "speech.model_damaged")
+
+
+def _has_marks(path: Path) -> bool:
+    """Whether vocabulary and configuration hold what the library looks for only once it computes."""
+    vocabulary = next(path / name for name in _VOCABULARIES if (path / name).is_file())
+    try:
+        text = vocabulary.read_text("utf-8")
+        config = json.loads((path / "config.json").read_text("utf-8"))
+    except ValueError:
+        return False
+    return isinstance(config, dict) and "suppress_ids" in config and all(mark in text for mark in _MARKS)
 
 
 def _need_memory(path: Path) -> None:
