@@ -312,7 +312,7 @@ def test_a_disk_that_is_full_does_not_cost_the_words(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(keeping.os, "fsync", full)
+    monkeypatch.setattr("app.worker.voice.keeping.os.fsync", full)
     desk = recorded(desks, speech(SENTENCE), keep_dir=str(tmp_path))
     desk.sent.await_progress(desk.heard_all)
     desk.finish()
