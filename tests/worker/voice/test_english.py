@@ -31,7 +31,6 @@ def utterance(text: str, log_probability: float, was_guessed: bool = False) -> U
     [
         ("de", "Guten Morgen, ich hätte gern zwei Fahrkarten nach Hamburg für den nächsten Samstag."),
         ("es", "Buenos días, quisiera saber a qué hora sale el próximo tren para Sevilla."),
-        ("it", "La biblioteca rimane aperta tutti i giorni fino alle otto di sera."),
     ],
 )
 def test_other_languages_are_doubtful(language: str, text: str) -> None:

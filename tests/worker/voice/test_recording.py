@@ -17,7 +17,7 @@ from app.protocol.speech import FinishRecording, MicrophoneState, PartialTranscr
 from app.worker.runtime import Cancelled
 from app.worker.voice import keeping
 from app.worker.voice.recording import Recorder
-from scripts.bench.word_errors import word_errors
+from scripts.bench.word_errors import word_errors, words
 from tests.worker.voice.hearing import (
     OPTIONS,
     Loudspeaker,
@@ -103,9 +103,9 @@ def desks() -> Iterator[list[Desk]]:
         desk.recorder.end()
 
 
-def recorded(desks: list[Desk], sound: Waveform, **options: Any) -> Desk:
+def recorded(desks: list[Desk], sound: Waveform, pace: float = 0.0, **options: Any) -> Desk:
     """Begin to record a sound."""
-    desk = Desk(Microphone(sound))
+    desk = Desk(Microphone(sound, pace))
     desks.append(desk)
     desk.start(**options)
     return desk
@@ -113,8 +113,8 @@ def recorded(desks: list[Desk], sound: Waveform, **options: Any) -> Desk:
 
 def test_push_to_talk(desks: list[Desk]) -> None:
     """Hold, speak, release: states, a partial text on the way, the whole text at the end."""
-    desk = recorded(desks, speech(SENTENCE))
-    desk.sent.await_progress(lambda progress: any(isinstance(body, PartialTranscript) for body in progress))
+    desk = recorded(desks, speech(SENTENCE), pace=0.1)
+    desk.sent.await_progress(lambda _: desk.heard_all([]) and bool(desk.sent.of(PartialTranscript)))
     desk.finish()
     result = desk.end()
     assert word_errors(SENTENCE, result.text).n_errors == 0
@@ -122,12 +122,12 @@ def test_push_to_talk(desks: list[Desk]) -> None:
     assert result.recording_path == ""
     assert 0.7 < result.segments[0].start_s < 1.6
     states = desk.sent.of(MicrophoneState)
-    assert [state.phase for state in states[:2]] == ["opening", "listening"] or states[1].phase == "hearing"
+    assert states[0].phase == "opening"
     assert states[-1].phase == "transcribing"
     assert "hearing" in {state.phase for state in states}
     assert max(state.level_db for state in states) > -35
     assert all(0 <= peak <= 1 for state in states for peak in state.peaks)
-    assert word_errors(SENTENCE, desk.sent.of(PartialTranscript)[-1].text).n_errors <= 2
+    assert set(words(desk.sent.of(PartialTranscript)[-1].text)) & set(words(SENTENCE))
 
 
 def test_the_microphone_is_closed_before_the_text_is_made(
@@ -174,10 +174,11 @@ def test_hands_free_takes_no_click_for_speech(desks: list[Desk]) -> None:
 
 def test_the_limit(desks: list[Desk]) -> None:
     """A recording that is long enough ends by itself."""
-    result = recorded(desks, speech(SENTENCE), max_seconds=2.0).end()
-    assert result.ended_by == "limit"
-    assert result.segments
-    assert result.segments[-1].end_s <= 2.2
+    desk = recorded(desks, speech(SENTENCE), max_seconds=2.0, options=None)
+    assert desk.end().ended_by == "limit"
+    waiting = recorded(desks, speech(SENTENCE, before_s=5.0), max_seconds=1.0, options=None, hands_free=True)
+    assert waiting.end().ended_by == "limit"
+    assert waiting.microphone.n_heard > 6 * SPEECH_RATE, "counted from the beginning of speech"
 
 
 def test_nothing_was_said(desks: list[Desk]) -> None:
@@ -294,7 +295,7 @@ def test_the_sound_is_kept_where_that_is_wanted(desks: list[Desk], tmp_path: Pat
     folder.mkdir()
     (folder / ".recording-of-a-killed-worker.wav.part").write_bytes(b"half")
     sound = speech(SENTENCE, before_s=3.0, after_s=3.0)
-    result = recorded(desks, sound, hands_free=True, keep_dir=str(folder)).end()
+    result = recorded(desks, sound, hands_free=True, keep_dir=str(folder), options=None).end()
     (path,) = folder.iterdir()
     assert result.recording_path == str(path)
     assert path.stat().st_mode & 0o077 == 0
@@ -355,7 +356,7 @@ def test_without_barge_in_the_reading_goes_on(desks: list[Desk]) -> None:
     loudspeaker = Loudspeaker(spoken(SENTENCE))
     desk = Desk(Microphone(speech(QUESTION)), loudspeaker)
     desks.append(desk)
-    desk.start()
+    desk.start(options=None)
     desk.sent.await_progress(desk.heard_all)
     desk.finish()
     desk.end()

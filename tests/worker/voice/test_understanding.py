@@ -4,27 +4,30 @@ import itertools
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from app.core.errors import AppError, ModelError
 from app.protocol.audio import SPEECH_RATE
-from app.protocol.body import Body
 from app.protocol.speech import (
     CloseTranscription,
     FeedTranscription,
     OpenTranscription,
+    SpeechOptions,
     SpeechSegment,
     TranscriptPart,
 )
 from app.worker.runtime import Cancelled
 from app.worker.voice import speech_model
-from app.worker.voice.speech_model import SpeechModel, works_on_gpu
+from app.worker.voice.speech_model import SpeechModel, Utterance, works_on_gpu
+from app.worker.voice.transcriber import Transcriber
 from app.worker.voice.understanding import Understanding
-from scripts.bench.word_errors import total, word_errors
+from scripts.bench.word_errors import word_errors
 from tests.worker.voice.hearing import (
     OPTIONS,
     STARTER,
@@ -142,16 +145,15 @@ def test_words_after_a_preview_are_not_lost() -> None:
     transcriber.feed(in_room(np.concatenate([spoken(SENTENCES[0]), quiet(0.6)])), False, wanted)
     transcriber.preview(wanted)
     part = transcriber.feed(in_room(spoken(SENTENCES[1])), True, wanted)
-    errors = total([word_errors(" ".join(SENTENCES[:2]), text_of(list(part.segments)))])
-    assert errors.n_errors <= 1
+    assert word_errors(" ".join(SENTENCES[:2]), text_of(list(part.segments))).n_errors <= 1
 
 
 def test_cancelling_ends_at_once_and_leaves_it_open() -> None:
     """A cancel while the model works ends the request; the transcription can go on, or be closed."""
     handler = understanding()
     handle = opened(handler)
-    request = FeedTranscription(handle=handle, last=False)
-    sound = in_room(np.concatenate([spoken(sentence) for sentence in SENTENCES * 2]))
+    request = FeedTranscription(handle=handle, last=True)
+    sound = in_room(np.concatenate([spoken(sentence) for sentence in SENTENCES[:2]]))
     sent = Sent(request, to_samples(sound).tobytes())
     ended: list[Exception] = []
 
@@ -168,14 +170,63 @@ def test_cancelling_ends_at_once_and_leaves_it_open() -> None:
     assert sent.job.cancel(), "the request ends at this moment, whatever the model does"
     thread.join()
     assert ended
-    handler_part = fed(handler, handle, quiet(0.5), False)
-    assert handler_part.segments, "what was taken before the cancel is understood now"
+    again = fed(handler, handle, quiet(0.5), True)
+    assert again.segments, "what was taken before the cancel is understood now"
     close = CloseTranscription(handle=handle)
     for _ in range(2):
         handler.close(close, Sent(close).job)
     with pytest.raises(AppError) as refused:
         fed(handler, handle, quiet(0.1), True)
     assert refused.value.code == "transcription.not_open"
+
+
+class Polyglot:
+    """Stands in for a multilingual model, which the starter pack does not bring."""
+
+    multilingual = True
+
+    def __init__(self, *languages: tuple[str, float]) -> None:
+        """Take what is found out of each piece, and how surely."""
+        self.found = list(languages)
+        self.asked: list[tuple[str, bool]] = []
+
+    def detect_language(self, sound: Waveform) -> tuple[str, float]:
+        """Give the next."""
+        return self.found.pop(0)
+
+    def understand(
+        self, sound: Waveform, language: str, translate: bool, is_wanted: Callable[[], bool]
+    ) -> list[Utterance]:
+        """Understand one word, improbably."""
+        self.asked.append((language, translate))
+        return [
+            Utterance(start_s=0.0, end_s=1.0, text="Wort", log_probability=-2, n_tokens=9, was_guessed=True)
+        ]
+
+
+def heard_by(model: Polyglot, options: SpeechOptions, n_pieces: int) -> TranscriptPart:
+    """Give the last part of sentences far enough apart that each is a piece of its own."""
+    transcriber = Transcriber(options, lambda: cast(SpeechModel, model))
+    sound = in_room(np.concatenate([spoken(SENTENCES[0]), quiet(100.0)]))
+    for index in range(n_pieces):
+        part = transcriber.feed(sound, index + 1 == n_pieces, wanted)
+    return part
+
+
+def test_the_first_language_that_is_sure_stays() -> None:
+    """An unsure guess is used for its piece alone; after a sure one nothing is found out any more."""
+    model = Polyglot(("cy", 0.2), ("de", 0.9))
+    part = heard_by(model, replace(OPTIONS, translate=True), 3)
+    assert model.asked == [("cy", True), ("de", True), ("de", True)]
+    assert (part.language, part.language_probability, part.doubtful) == ("de", 0.9, False)
+
+
+def test_a_language_that_was_asked_for_is_not_found_out() -> None:
+    """The user knows better."""
+    model = Polyglot()
+    part = heard_by(model, replace(OPTIONS, language="fr"), 1)
+    assert model.asked == [("fr", False)]
+    assert (part.language, part.language_probability) == ("fr", 1.0)
 
 
 def test_half_a_sample_is_refused() -> None:
@@ -187,9 +238,9 @@ def test_half_a_sample_is_refused() -> None:
     assert refused.value.code == "transcription.bad_samples"
 
 
-def refusal(options: Body) -> AppError:
+def refusal(options: SpeechOptions) -> AppError:
     """Give why a model is refused."""
-    request = OpenTranscription(options=options)  # type: ignore[arg-type]
+    request = OpenTranscription(options=options)
     with pytest.raises(ModelError) as refused:
         Understanding().open(request, Sent(request).job)
     assert refused.value.hint
