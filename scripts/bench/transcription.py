@@ -9,8 +9,10 @@ the same files, with its own voice activity filter and the same model, beams and
 """
 
 import argparse
+import contextlib
 import json
 import platform
+import random
 import subprocess
 import sys
 import time
@@ -25,13 +27,20 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.protocol.speech import CloseTranscription, FeedTranscription, OpenTranscription, SpeechOptions
+from app.protocol.speech import (
+    CloseTranscription,
+    FeedTranscription,
+    OpenTranscription,
+    SpeechOptions,
+    TranscriptPart,
+)
 from scripts.bench.word_errors import WordErrors, total, word_errors
-from scripts.bench.worker_client import WorkerClient
+from scripts.bench.worker_client import RequestCancelled, WorkerClient
 
 STARTER = Path(__file__).resolve().parents[2] / "resources/models/speech-to-text/whisper-tiny"
 RATE = 16_000
 PIECE_BYTES = 30 * RATE * 2
+N_CANCELS = 8
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("no .wav with its .txt there", file=sys.stderr)
         return 1
     seconds = sum(clip.seconds for clip in clips)
-    worker, peak_bytes = by_worker(clips, options.model, options.language)
+    worker, peak_bytes, cancelled_ms = by_worker(clips, options.model, options.language)
     reference = by_library(clips, options.model, options.language)
     result = {
         "clips": len(clips),
@@ -86,7 +95,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "model": options.model.name,
         "cores": psutil.cpu_count(),
         "processor": platform.processor() or platform.machine(),
-        "worker": _figures(worker, seconds) | {"peak_memory_mb": round(peak_bytes / 1e6)},
+        "worker": _figures(worker, seconds)
+        | {
+            "peak_memory_mb": round(peak_bytes / 1e6),
+            "slowest_cancel_ms": round(max(cancelled_ms, default=0.0), 1),
+        },
         "reference": _figures(reference, seconds),
         "texts": worker.texts,
     }
@@ -103,8 +116,8 @@ def clip_of(path: Path) -> Clip:
     return Clip(path.stem, payload, path.with_suffix(".txt").read_text("utf-8"))
 
 
-def by_worker(clips: Sequence[Clip], model: Path, language: str) -> tuple[Measured, int]:
-    """Understand clips as the program does; give the worker's greatest memory in bytes, too."""
+def by_worker(clips: Sequence[Clip], model: Path, language: str) -> tuple[Measured, int, list[float]]:
+    """Understand clips as the program does; give its greatest memory (bytes) and its cancels (ms), too."""
     options = SpeechOptions(model_path=str(model), language=language)
     with WorkerClient("voice", stderr=subprocess.DEVNULL) as worker:
         begin = time.perf_counter()
@@ -124,7 +137,27 @@ def by_worker(clips: Sequence[Clip], model: Path, language: str) -> tuple[Measur
             return " ".join(texts)
 
         measured = _measured(clips, understand, load_s)
-        return measured, peak_memory(worker.process.pid)
+        cancelled_ms = cancels_ms(worker, options, b"".join(clip.payload for clip in clips))
+        return measured, peak_memory(worker.process.pid), cancelled_ms
+
+
+def cancels_ms(worker: WorkerClient, options: SpeechOptions, payload: bytes) -> list[float]:
+    """Cancel in the middle of understanding; give how long each took, in milliseconds."""
+    times: list[float] = []
+    source = random.Random(1)
+    for _ in range(N_CANCELS):
+        handle = worker.call(OpenTranscription(options=options)).handle
+        request = worker.start(FeedTranscription(handle=handle, last=True), payload)
+        time.sleep(source.uniform(0.1, 1.0))
+        begin = time.perf_counter()
+        worker.cancel(request)
+        with contextlib.suppress(RequestCancelled):
+            worker.wait(request, TranscriptPart)
+            print("it was faster than the cancel", file=sys.stderr)
+            continue
+        times.append(1000 * (time.perf_counter() - begin))
+        worker.call(CloseTranscription(handle=handle))
+    return times
 
 
 def by_library(clips: Sequence[Clip], model: Path, language: str) -> Measured:
