@@ -78,6 +78,7 @@ class Listening:
         self._meter = Meter()
         self._held: deque[Samples] = deque()
         self._kept: list[Samples] = []
+        self._n_recorded = 0
         self._is_recording = not request.hands_free
         self._n_samples = 0
         self._opened_at = self._told_at = self._heard_at = time.monotonic()
@@ -87,7 +88,7 @@ class Listening:
 
     @property
     def samples(self) -> Samples:
-        """The recording: (n,) int16; hands-free, from a little before the beginning of speech on."""
+        """What is to be kept: (n,) int16; hands-free, from a little before speech on; else empty."""
         return np.concatenate([np.zeros(0, np.int16), *self._kept])
 
     def wake(self) -> None:
@@ -186,7 +187,9 @@ class Listening:
         self._held.clear()
 
     def _record(self, samples: Samples, dictation: Dictation | None) -> None:
-        self._kept.append(samples)
+        self._n_recorded += len(samples)
+        if self._request.keep_dir:
+            self._kept.append(samples)
         if dictation is not None:
             dictation.feed(to_waveform(samples))
 
@@ -195,7 +198,7 @@ class Listening:
             self.ended_by = "finish"
         elif self._is_recording and self._request.hands_free and not self._watch.speaking:
             self.ended_by = "silence"
-        elif sum(map(len, self._kept)) >= self._request.max_seconds * SPEECH_RATE:
+        elif self._n_recorded >= self._request.max_seconds * SPEECH_RATE:
             self.ended_by = "limit"
         elif time.monotonic() - self._heard_at > _MUTE_AFTER_S:
             self._end_lost(_mute())

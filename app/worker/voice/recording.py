@@ -109,7 +109,7 @@ class Recorder:
     def _kept(self, request: Record, job: Job, listening: Listening) -> str:
         """Keep the sound where that is wanted; give its path."""
         samples = listening.samples
-        if not job.is_wanted() or not request.keep_dir or not samples.size:
+        if not job.is_wanted() or not samples.size:
             return ""
         try:
             return str(keep_recording(Path(request.keep_dir), samples))

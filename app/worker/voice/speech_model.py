@@ -140,6 +140,7 @@ def _load(path: Path, device: str, n_threads: int) -> Any:
     from faster_whisper import WhisperModel
     from faster_whisper.feature_extractor import FeatureExtractor
 
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # it counts every piece
     whisper = WhisperModel(
         str(path),
         device=device,
