@@ -1,5 +1,6 @@
 """What every worker process shares: the protocol over stdio, lanes of work, cancelling, an orderly end."""
 
+import itertools
 import logging
 import os
 import queue
@@ -18,6 +19,14 @@ from app.protocol.envelope import Message, ProtocolError, encode, read_message
 from app.protocol.system import CANCELLED, DONE, CancelRequest, Empty, Hello, Ping, Shutdown
 
 log = logging.getLogger(__name__)
+
+
+_ARRIVALS = itertools.count()
+
+
+def next_arrival() -> int:
+    """Give a number above those of all requests that have come so far. Any thread."""
+    return next(_ARRIVALS)
 
 
 class Cancelled(Exception):  # noqa: N818  # an outcome, not a fault
@@ -52,6 +61,7 @@ class Job:
         ends_at_once: a cancel ends the request the moment that it comes, while the handler still cleans up:
             freeing gigabytes takes longer than anybody wants to wait. Its result is dropped then; it asks
             `is_wanted` before it keeps anything.
+        arrival: its place among all requests in the order in which they came, over all lanes.
     """
 
     id: str
@@ -62,6 +72,7 @@ class Job:
     cancelled: threading.Event = field(default_factory=threading.Event)
     on_cancel: Callable[[], None] | None = None
     ends_at_once: bool = False
+    arrival: int = field(default_factory=next_arrival)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cancel(self) -> bool:

@@ -46,13 +46,13 @@ class _Lost:
 class _Failed:
     """What is heard cannot be understood."""
 
-    error: AppError
+    error: Exception
 
 
 class Listening:
     """One recording, from the opening of the microphone until it is closed.
 
-    `listen` runs in the lane of the request, everything else in any thread.
+    `listen` runs in the thread of the request, everything else in any thread.
 
     Attributes:
         seconds: the microphone was open.
@@ -82,7 +82,7 @@ class Listening:
         self._is_recording = not request.hands_free
         self._n_samples = 0
         self._opened_at = self._told_at = self._heard_at = time.monotonic()
-        self._error: AppError | None = None
+        self._error: Exception | None = None
         self.seconds = 0.0
         self.ended_by = ""
 
@@ -100,7 +100,7 @@ class Listening:
         self._finishing.set()
         self.wake()
 
-    def fail(self, error: AppError) -> None:
+    def fail(self, error: Exception) -> None:
         """End it: what is heard cannot be understood."""
         self._items.put(_Failed(error))
 
@@ -110,6 +110,9 @@ class Listening:
         Raises:
             AppError: those of Microphones.open; what `fail` got; why a device that gave nothing was lost.
         """
+        if self._finishing.is_set():  # a key that was only touched
+            self.ended_by = "finish"
+            return
         self.tell("opening")
         microphone = microphones.open(self._request.device, self._items.put, self._lose)
         self._opened_at = self._told_at = self._heard_at = time.monotonic()

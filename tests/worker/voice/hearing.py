@@ -15,7 +15,7 @@ from app.protocol.audio import SPEECH_RATE
 from app.protocol.body import Body, from_message
 from app.protocol.envelope import Message
 from app.protocol.speech import SpeechOptions
-from app.worker.runtime import Job
+from app.worker.runtime import Job, Reply
 from app.worker.voice.ports import Samples
 from app.worker.voice.understanding import Understanding
 
@@ -53,7 +53,8 @@ class Sent:
         """Make the job of a request."""
         self.progress: list[Body] = []
         self._changed = threading.Condition()
-        self.job = Job("r1", request, payload, self._take, lambda *_: None)
+        self._end: list[Body | Reply | Exception] = []
+        self.job = Job("r1", request, payload, self._take, self._take_end)
 
     def _take(self, message: Message) -> None:
         body = from_message(message)
@@ -61,6 +62,21 @@ class Sent:
         with self._changed:
             self.progress.append(body)
             self._changed.notify_all()
+
+    def _take_end(self, _: Job, result: Body | Reply | Exception) -> None:
+        with self._changed:
+            self._end.append(result)
+            self._changed.notify_all()
+
+    def result(self, kind: type[B], patience_s: float = 30.0) -> B:
+        """Wait for the end of a request whose handler returned LATER; raises how it failed."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._end, patience_s)
+        (end,) = self._end
+        if isinstance(end, Exception):
+            raise end
+        assert isinstance(end, kind)
+        return end
 
     def of(self, kind: type[B]) -> list[B]:
         """Give the progress of a kind, so far."""

@@ -10,7 +10,7 @@ import pytest
 TOP = Path(__file__).parents[3]
 PROGRAM = """
 import sys
-from app.protocol.speech import MicrophoneState, Record
+from app.protocol.speech import Record, Recorded
 from app.worker.voice.recording import Recorder
 from tests.worker.voice.hearing import OPTIONS, Loudspeaker, Microphone, Sent, quiet, understanding
 
@@ -21,7 +21,9 @@ class Told(Sent):
 
 request = Record(options=OPTIONS, max_seconds=float(sys.argv[1]))
 noise = quiet(30.0, level=0.05)
-Recorder(Microphone(noise, pace=1.0), understanding(), Loudspeaker()).record(request, Told(request).job)
+told = Told(request)
+Recorder(Microphone(noise, pace=1.0), understanding(), Loudspeaker()).record(request, told.job)
+told.result(Recorded, 60.0)
 """
 
 

@@ -1,6 +1,5 @@
 """The microphone: opened, heard, understood, closed, and nothing of it kept that the user did not ask for."""
 
-import threading
 import wave
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +13,7 @@ from app.core.errors import AppError, WorkerError
 from app.protocol.audio import SPEECH_RATE
 from app.protocol.body import Body
 from app.protocol.speech import FinishRecording, MicrophoneState, PartialTranscript, Record, Recorded
-from app.worker.runtime import Cancelled
+from app.worker.runtime import LATER, Cancelled
 from app.worker.voice import keeping
 from app.worker.voice.recording import Recorder
 from scripts.bench.word_errors import word_errors, words
@@ -51,23 +50,12 @@ class Desk:
         self.loudspeaker = loudspeaker or Loudspeaker()
         self.recorder = Recorder(microphone, understanding(), self.loudspeaker)
         self.sent = Sent(Record(options=None))
-        self._result: list[Recorded | Exception] = []
-        self._thread = threading.Thread(target=lambda: None)
 
     def start(self, **options: Any) -> Sent:
         """Begin to record."""
         request = Record(**{"options": OPTIONS, **options})
         self.sent = Sent(request)
-        self._result.clear()
-
-        def work() -> None:
-            try:
-                self._result.append(self.recorder.record(request, self.sent.job))
-            except (AppError, Cancelled) as error:
-                self._result.append(error)
-
-        self._thread = threading.Thread(target=work)
-        self._thread.start()
+        assert self.recorder.record(request, self.sent.job) is LATER
         return self.sent
 
     def finish(self) -> None:
@@ -83,11 +71,7 @@ class Desk:
 
     def end(self) -> Recorded:
         """Wait for the result."""
-        self._thread.join(timeout=30)
-        (result,) = self._result
-        if isinstance(result, Exception):
-            raise result
-        return result
+        return self.sent.result(Recorded)
 
     def heard_all(self, progress: list[Body]) -> bool:
         """Whether the microphone gave all of its sound."""
@@ -286,7 +270,21 @@ def test_one_at_a_time(desks: list[Desk]) -> None:
         desk.recorder.record(Record(options=None), Sent(Record(options=None)).job)
     assert refused.value.code == "microphone.in_use"
     desk.finish()
-    desk.end()
+    assert desk.end().ended_by == "finish"
+    desk.start(options=None, max_seconds=0.1)
+    assert desk.end().ended_by == "limit"
+
+
+def test_a_key_that_was_only_touched(desks: list[Desk]) -> None:
+    """A finish that overtakes its recording ends it; the microphone is not even opened."""
+    desk = Desk(Microphone(quiet(1.0)))
+    desks.append(desk)
+    request = Record(options=None)
+    early = Sent(request)
+    desk.finish()
+    assert desk.recorder.record(request, early.job) is LATER
+    assert early.result(Recorded).ended_by == "finish"
+    assert desk.microphone.opened == 0
 
 
 def test_the_sound_is_kept_where_that_is_wanted(desks: list[Desk], tmp_path: Path) -> None:
