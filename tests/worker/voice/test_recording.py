@@ -104,7 +104,7 @@ def test_push_to_talk(desks: list[Desk]) -> None:
     assert word_errors(SENTENCE, result.text).n_errors == 0
     assert (result.ended_by, result.language, result.doubtful) == ("finish", "en", False)
     assert result.recording_path == ""
-    assert 0.7 < result.segments[0].start_s < 1.6
+    assert 0.8 < result.segments[0].start_s < 1.6
     states = desk.sent.of(MicrophoneState)
     assert states[0].phase == "opening"
     assert states[-1].phase == "transcribing"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -347,3 +347,42 @@ def test_a_gpu_that_does_not_work_is_not_used(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
     assert not works_on_gpu(STARTER)
     assert speech_model.try_gpu(STARTER) == 1
+
+
+class Gpu:
+    """Stands in for the library on a machine with a GPU: what computes there fails as asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails_loading: bool) -> None:
+        """Take the place of loading; the processor works as ever."""
+        self.loaded: list[str] = []
+        self._fails_loading = fails_loading
+        self._load = speech_model._load
+        monkeypatch.setattr(speech_model, "works_on_gpu", lambda _: True)
+        monkeypatch.setattr(speech_model, "_load", self.load)
+
+    def load(self, path: Path, device: str, n_threads: int) -> Any:
+        """Load on the processor, whatever the device, and fail on the GPU."""
+        self.loaded.append(device)
+        if device == "cuda" and self._fails_loading:
+            raise RuntimeError("CUDA failed with error out of memory")
+        whisper = self._load(path, "cpu", n_threads)
+        if device == "cuda":
+            whisper.transcribe = self._fail
+        return whisper
+
+    def _fail(self, *_: object, **__: object) -> None:
+        raise RuntimeError("CUDA failed with error out of memory")
+
+
+@pytest.mark.parametrize("fails_loading", [True, False])
+def test_a_gpu_without_room_is_left(monkeypatch: pytest.MonkeyPatch, fails_loading: bool) -> None:
+    """Where the GPU has no memory, at loading or later, the processor understands, and that is said."""
+    gpu = Gpu(monkeypatch, fails_loading)
+    handler = Understanding()
+    request = OpenTranscription(options=OPTIONS)
+    opened_with = handler.open(request, Sent(request).job)
+    assert opened_with.device == ("cpu" if fails_loading else "cuda")
+    part = fed(handler, opened_with.handle, in_room(spoken(SENTENCES[1])), True)
+    assert word_errors(SENTENCES[1], text_of(list(part.segments))).n_errors == 0
+    assert gpu.loaded == ["cuda", "cpu"]
+    assert handler.model(OPTIONS).device == "cpu"
