@@ -33,8 +33,8 @@ _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth",
     "nine": "ninth",
     "twelve": "twelfth",
 }
-_TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?(?:st|nd|rd|th)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[&%]")
-_NUMBER = re.compile(r"(\d[\d,]*)(?:\.(\d+))?(st|nd|rd|th)?")
+_TOKEN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:st|nd|rd|th)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[&%]")
+_NUMBER = re.compile(r"(\d+(?:,\d{3})*)(?:\.(\d+))?(st|nd|rd|th)?")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Whether somebody speaks: one detector by loudness, one by a model, and what both say together."""
 
 import math
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,8 @@ class ModelDetector:
         options.inter_op_num_threads = options.intra_op_num_threads = 1
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 4
-        model = resources.files("faster_whisper").joinpath("assets", _MODEL_FILE).read_bytes()
         self._session: Any = onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
+            _model_path(), sess_options=options, providers=["CPUExecutionProvider"]
         )
         self.reset()
 
@@ -87,6 +87,13 @@ class ModelDetector:
         )
         self._before = rows[-1, -_CONTEXT:].copy()
         return np.asarray(result, np.float32).reshape(-1)
+
+
+def _model_path() -> str:
+    """Give where faster-whisper keeps the network; without importing it, which takes a second."""
+    package = find_spec("faster_whisper")
+    assert package is not None and package.origin is not None
+    return str(Path(package.origin).parent / "assets" / _MODEL_FILE)
 
 
 class EnergyDetector:

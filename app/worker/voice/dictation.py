@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.core.errors import AppError
 from app.protocol.audio import SPEECH_RATE
 from app.protocol.speech import SpeechOptions, SpeechSegment
 from app.worker.runtime import Cancelled
@@ -45,6 +44,9 @@ class Dictation:
     where something new was said. Between previews it rests as long as the last one took, so that the machine
     keeps up; where they take longer than a few seconds, it waits for pauses in speech. A preview made in a
     pause is the final text if nothing follows, so that after most sentences nobody waits.
+
+    Attributes:
+        thread: its own; ends after `finish`, or soon after `drop`.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Dictation:
         understanding: Understanding,
         options: SpeechOptions,
         on_text: Callable[[str], None],
-        on_failure: Callable[[AppError], None],
+        on_failure: Callable[[Exception], None],
     ) -> None:
         """Begin to load the model.
 
@@ -74,8 +76,8 @@ class Dictation:
         self._error: Exception | None = None
         self._cost_s = 0.0
         self._previewed_at = 0.0
-        self._thread = threading.Thread(target=self._run, name="dictation", daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._run, name="dictation", daemon=True)
+        self.thread.start()
 
     def feed(self, waveform: Waveform) -> None:
         """Take the next samples; never waits."""
@@ -93,8 +95,8 @@ class Dictation:
         with self._changed:
             self._finishing = True
             self._changed.notify()
-        while self._thread.is_alive() and not is_dropped():
-            self._thread.join(_LOOK_S)
+        while self.thread.is_alive() and not is_dropped():
+            self.thread.join(_LOOK_S)
         if is_dropped():
             raise Cancelled
         if self._error is not None:
@@ -112,11 +114,7 @@ class Dictation:
     @property
     def is_running(self) -> bool:
         """Whether its thread has not ended yet."""
-        return self._thread.is_alive()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for the thread to end after `drop`."""
-        self._thread.join(timeout_s)
+        return self.thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -124,11 +122,9 @@ class Dictation:
             self._follow(self._understanding.transcriber(self._options))
         except Cancelled:
             return
-        except AppError as error:
-            self._error = error
-            self._on_failure(error)
         except Exception as error:  # the border of a thread; `finish` raises it in the request's
             self._error = error
+            self._on_failure(error)
 
     def _follow(self, transcriber: Transcriber) -> None:
         while not self._dropped.is_set():

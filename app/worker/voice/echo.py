@@ -19,8 +19,9 @@ _LOWEST_HZ, _HIGHEST_HZ = 100.0, 7500.0
 _HEARD_BACK_S = 0.4
 _AUDIBLE_DB = -75.0
 _MARGIN_DB = 5.0
-_LEARNING_HOPS = round(0.4 / _HOP_S)
-_RISE_DB, _FALL_DB = 20.0 * _HOP_S, 1.0 * _HOP_S
+_LEARNING_HOPS = round(0.6 / _HOP_S)
+_UNSURE_HOPS = round(3.0 / _HOP_S)
+_UNSURE_RISE_DB, _RISE_DB, _FALL_DB = 20.0 * _HOP_S, 4.0 * _HOP_S, 0.7 * _HOP_S
 _UNKNOWN_DB = -60.0
 
 Bands = NDArray[np.float64]
@@ -34,8 +35,9 @@ class EchoFilter:
     than the loudest moment of it in the last 0.4 s of what was sent to the loudspeaker. That span covers the
     delays of sound systems and the reverberation of rooms, which need not be known then. What is louder than
     coupling and margin allow is somebody else; only that part of each band is let through (spectral
-    subtraction). The first 0.4 s of sound in an unknown room are for learning, and nothing is let through.
-    The coupling grows by 20 dB/s where the microphone hears more and nobody was noticed; it falls by 1 dB/s.
+    subtraction). The first 0.6 s of sound in an unknown room are for learning, and nothing is let through.
+    The coupling grows by 20 dB/s at first, by 4 dB/s after 3 s of sound, where the microphone hears more and
+    nobody was noticed: slowly, or a voice would be learnt as echo. It falls by 0.7 dB/s.
 
     Attributes:
         coupling_db: of each band.
@@ -95,11 +97,12 @@ class EchoFilter:
         return np.fft.irfft(spectrum * np.sqrt(gains), _WINDOW)
 
     def _learn(self, ratio: Bands, audible: NDArray[np.bool_]) -> None:
-        if self._learnt_hops < _LEARNING_HOPS:
-            self._learnt_hops += 1
+        self._learnt_hops += 1
+        if self._learnt_hops <= _LEARNING_HOPS:
             new = np.maximum(self.coupling_db, ratio)
         else:
-            new = self.coupling_db + np.clip(ratio - self.coupling_db, -_FALL_DB, _RISE_DB)
+            rise_db = _UNSURE_RISE_DB if self._learnt_hops < _UNSURE_HOPS else _RISE_DB
+            new = self.coupling_db + np.clip(ratio - self.coupling_db, -_FALL_DB, rise_db)
         self.coupling_db = np.where(audible, new, self.coupling_db)
 
 

@@ -46,13 +46,13 @@ class _Lost:
 class _Failed:
     """What is heard cannot be understood."""
 
-    error: AppError
+    error: Exception
 
 
 class Listening:
     """One recording, from the opening of the microphone until it is closed.
 
-    `listen` runs in the lane of the request, everything else in any thread.
+    `listen` runs in the thread of the request, everything else in any thread.
 
     Attributes:
         seconds: the microphone was open.
@@ -78,16 +78,17 @@ class Listening:
         self._meter = Meter()
         self._held: deque[Samples] = deque()
         self._kept: list[Samples] = []
+        self._n_recorded = 0
         self._is_recording = not request.hands_free
         self._n_samples = 0
         self._opened_at = self._told_at = self._heard_at = time.monotonic()
-        self._error: AppError | None = None
+        self._error: Exception | None = None
         self.seconds = 0.0
         self.ended_by = ""
 
     @property
     def samples(self) -> Samples:
-        """The recording: (n,) int16; hands-free, from a little before the beginning of speech on."""
+        """What is to be kept: (n,) int16; hands-free, from a little before speech on; else empty."""
         return np.concatenate([np.zeros(0, np.int16), *self._kept])
 
     def wake(self) -> None:
@@ -99,7 +100,7 @@ class Listening:
         self._finishing.set()
         self.wake()
 
-    def fail(self, error: AppError) -> None:
+    def fail(self, error: Exception) -> None:
         """End it: what is heard cannot be understood."""
         self._items.put(_Failed(error))
 
@@ -109,6 +110,9 @@ class Listening:
         Raises:
             AppError: those of Microphones.open; what `fail` got; why a device that gave nothing was lost.
         """
+        if self._finishing.is_set():  # a key that was only touched
+            self.ended_by = "finish"
+            return
         self.tell("opening")
         microphone = microphones.open(self._request.device, self._items.put, self._lose)
         self._opened_at = self._told_at = self._heard_at = time.monotonic()
@@ -186,7 +190,9 @@ class Listening:
         self._held.clear()
 
     def _record(self, samples: Samples, dictation: Dictation | None) -> None:
-        self._kept.append(samples)
+        self._n_recorded += len(samples)
+        if self._request.keep_dir:
+            self._kept.append(samples)
         if dictation is not None:
             dictation.feed(to_waveform(samples))
 
@@ -195,7 +201,7 @@ class Listening:
             self.ended_by = "finish"
         elif self._is_recording and self._request.hands_free and not self._watch.speaking:
             self.ended_by = "silence"
-        elif sum(map(len, self._kept)) >= self._request.max_seconds * SPEECH_RATE:
+        elif self._n_recorded >= self._request.max_seconds * SPEECH_RATE:
             self.ended_by = "limit"
         elif time.monotonic() - self._heard_at > _MUTE_AFTER_S:
             self._end_lost(_mute())

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.core.errors import UsageError
 from app.protocol.speech import FinishRecording, PartialTranscript, Record, Recorded
 from app.protocol.system import Empty
-from app.worker.runtime import Job
+from app.worker.runtime import LATER, Job, Later
 from app.worker.voice.dictation import Dictated, Dictation
 from app.worker.voice.echo import EchoFilter
 from app.worker.voice.keeping import keep_recording
@@ -21,7 +21,7 @@ _JOIN_S = 5.0
 
 
 class Recorder:
-    """Handlers of the microphone. `record` runs in its own lane, `finish` in another, at the same time."""
+    """Handlers of the microphone; each recording has a thread of its own, so that another one is refused."""
 
     def __init__(
         self, microphones: Microphones, understanding: Understanding, loudspeaker: Loudspeaker
@@ -31,49 +31,68 @@ class Recorder:
         self._understanding = understanding
         self._loudspeaker = loudspeaker
         self._echo = EchoFilter(loudspeaker.recent)
-        self._running = threading.Lock()
+        self._lock = threading.Lock()
         self._listening: Listening | None = None
+        self._finished_before = -1
+        self._threads: list[threading.Thread] = []
         self._dictations: list[Dictation] = []
 
-    def record(self, request: Record, job: Job) -> Recorded:
-        """Open the microphone and understand what is said.
+    def record(self, request: Record, job: Job) -> Later:
+        """Open the microphone and understand what is said; a Recorded ends the request.
 
         Raises:
             UsageError: `microphone.in_use`.
-            AppError: those of Microphones.open and of Understanding.model.
-            Cancelled: the microphone is closed and everything forgotten.
+            AppError: ends the request; those of Microphones.open and of Understanding.model.
+            Cancelled: ends the request; the microphone is closed and everything forgotten.
         """
-        if not self._running.acquire(blocking=False):
-            raise UsageError(
-                "microphone.in_use", "The microphone is already listening.", "Finish or cancel that first."
-            )
-        try:
+        with self._lock:
+            if self._listening is not None:
+                raise UsageError(
+                    "microphone.in_use",
+                    "The microphone is already listening.",
+                    "Finish or cancel that first.",
+                )
             self._echo.reset()
-            self._listening = Listening(request, job, self._loudspeaker, self._echo)
-            job.on_cancel = self._listening.wake
-            return self._record(request, job, self._listening)
-        finally:
-            self._listening = None
-            self._running.release()
+            listening = self._listening = Listening(request, job, self._loudspeaker, self._echo)
+            if self._finished_before > job.arrival:
+                listening.finish()
+            thread = threading.Thread(
+                target=self._run, args=(request, job, listening), name="recording", daemon=True
+            )
+            self._threads = [*(one for one in self._threads if one.is_alive()), thread]
+        job.on_cancel = listening.wake
+        thread.start()
+        return LATER
 
     def finish(self, request: FinishRecording, job: Job) -> Empty:
-        """Close the microphone and understand what came; silent where it is not open."""
-        listening = self._listening
+        """Close the microphone and understand what came; silent where it is not open.
+
+        A recording that was asked for before, and whose thread has not begun yet, ends too.
+        """
+        with self._lock:
+            self._finished_before = job.arrival
+            listening = self._listening
         if listening is not None:
             listening.finish()
         return Empty()
 
     def end(self) -> None:
-        """Forget what is understood; the worker ends, and with it every microphone."""
+        """Forget what is understood; the worker ends, and has cancelled what records."""
         for dictation in self._dictations:
             dictation.drop()
-            dictation.join(_JOIN_S)
-        self._dictations.clear()
+        for thread in [*self._threads, *(one.thread for one in self._dictations)]:
+            thread.join(_JOIN_S)
 
-    def _record(self, request: Record, job: Job, listening: Listening) -> Recorded:
+    def _run(self, request: Record, job: Job, listening: Listening) -> None:
+        try:
+            job.end(self._recorded(request, job, listening))
+        except Exception as error:  # the border of a task, as in the runtime's lanes
+            job.end_with_error(error)
+
+    def _recorded(self, request: Record, job: Job, listening: Listening) -> Recorded:
         dictation = self._dictation(request, job, listening)
         try:
-            listening.listen(self._microphones, dictation)
+            self._listen(listening, dictation)
             # the microphone is closed: from here on a cancel need not wait for the model
             job.ends_at_once = True
             job.raise_if_cancelled()
@@ -93,6 +112,14 @@ class Recorder:
             if dictation is not None:
                 dictation.drop()
 
+    def _listen(self, listening: Listening, dictation: Dictation | None) -> None:
+        """Hear until the end; then the microphone is free for another recording."""
+        try:
+            listening.listen(self._microphones, dictation)
+        finally:
+            with self._lock:
+                self._listening = None
+
     def _dictation(self, request: Record, job: Job, listening: Listening) -> Dictation | None:
         """Begin to understand; None for a test of the microphone."""
         if request.options is None:
@@ -109,7 +136,7 @@ class Recorder:
     def _kept(self, request: Record, job: Job, listening: Listening) -> str:
         """Keep the sound where that is wanted; give its path."""
         samples = listening.samples
-        if not job.is_wanted() or not request.keep_dir or not samples.size:
+        if not job.is_wanted() or not samples.size:
             return ""
         try:
             return str(keep_recording(Path(request.keep_dir), samples))

@@ -1,5 +1,6 @@
 """A speech-to-text model in memory: loaded, run on a GPU where one works, and its failures in words."""
 
+import json
 import logging
 import subprocess
 import sys
@@ -23,12 +24,13 @@ TRY_GPU = "try-gpu"
 """Argument of the voice worker that makes it try a model on the GPU and end; the model's folder follows."""
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 _VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
+_MARKS = ("<|startoftranscript|>", "<|notimestamps|>")
 _TRIAL_PATIENCE_S = 120.0
 _COMPUTING_BYTES = 160_000_000
 """What computing takes beside the weights: features, caches and libraries; the starter model took 130 MB."""
 _N_AT_ONCE = 2
 _BEAMS = 5
-_TEMPERATURES = (0.0, 0.4, 0.8)
+_TEMPERATURES = (0.0, 0.5)
 _MAX_REPETITION = 2.4
 _LEAST_LOG_PROBABILITY = -1.0
 _SILENT_FROM = 0.6
@@ -76,8 +78,9 @@ class SpeechModel:
         self.path = path
         _look_at_files(path)
         _need_memory(path)
+        self._n_threads = n_threads
         self.device = "cuda" if works_on_gpu(path) else "cpu"
-        self._whisper = _in_words_where_it_fails(path, lambda: _load(path, self.device, n_threads))
+        self._whisper = self._loaded()
         self.multilingual = bool(self._whisper.model.is_multilingual)
 
     def detect_language(self, sound: Waveform) -> tuple[str, float]:
@@ -93,15 +96,37 @@ class SpeechModel:
         Raises:
             ModelError: `speech.no_memory`, `speech.failed`.
         """
+        for device in dict.fromkeys((self.device, "cpu")):
+            try:
+                return self._understood(device, sound, language, translate, is_wanted)
+            except (RuntimeError, ValueError, MemoryError) as error:
+                if device == "cpu":
+                    raise _in_words(self.path, error, "speech.failed") from error
+                log.info("the GPU is not used for speech any more: %s", error)
+        raise AssertionError("the last device is always the processor")
+
+    def _understood(
+        self, device: str, sound: Waveform, language: str, translate: bool, is_wanted: Callable[[], bool]
+    ) -> list[Utterance]:
+        if device != self.device:  # something else has taken the GPU's memory meanwhile
+            self.device = device
+            self._whisper = self._loaded()
         found: list[Utterance] = []
-        try:
-            for utterance in self._utterances(sound, language, translate):
-                if not is_wanted():
-                    break
-                found.append(utterance)
-        except (RuntimeError, MemoryError) as error:
-            raise _in_words(self.path, error, "speech.failed") from error
+        for utterance in self._utterances(sound, language, translate):
+            if not is_wanted():
+                break
+            found.append(utterance)
         return found
+
+    def _loaded(self) -> Any:
+        """Load on the device, or on the processor where the GPU has no room."""
+        if self.device == "cuda":
+            try:
+                return _load(self.path, "cuda", self._n_threads)
+            except (RuntimeError, ValueError, MemoryError) as error:
+                log.info("the GPU is not used for speech: %s", error)
+                self.device = "cpu"
+        return _in_words_where_it_fails(self.path, lambda: _load(self.path, "cpu", self._n_threads))
 
     def _utterances(self, sound: Waveform, language: str, translate: bool) -> Iterator[Utterance]:
         """Give segments as they come.
@@ -138,6 +163,7 @@ def _load(path: Path, device: str, n_threads: int) -> Any:
     from faster_whisper import WhisperModel
     from faster_whisper.feature_extractor import FeatureExtractor
 
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # it counts every piece
     whisper = WhisperModel(
         str(path),
         device=device,
@@ -212,6 +238,19 @@ def _look_at_files(path: Path) -> None:
             "Download it again, or choose another speech model.",
             {"model": path.name, "missing": missing},
         )
+    if not _has_marks(path):
+        raise _in_words(path, ValueError("vocabulary or configuration is cut off"), "speech.model_damaged")
+
+
+def _has_marks(path: Path) -> bool:
+    """Whether vocabulary and configuration hold what the library looks for only once it computes."""
+    vocabulary = next(path / name for name in _VOCABULARIES if (path / name).is_file())
+    try:
+        text = vocabulary.read_text("utf-8")
+        config = json.loads((path / "config.json").read_text("utf-8"))
+    except ValueError:
+        return False
+    return isinstance(config, dict) and "suppress_ids" in config and all(mark in text for mark in _MARKS)
 
 
 def _need_memory(path: Path) -> None:

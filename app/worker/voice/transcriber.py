@@ -14,6 +14,7 @@ from app.worker.voice.english import Evidence
 from app.worker.voice.speech_model import SpeechModel, Utterance
 
 _SURE_LANGUAGE = 0.5
+_AROUND_S = 0.1
 _QUIET_FRAMES = round(0.2 / FRAME_S)
 
 
@@ -138,7 +139,7 @@ class Transcriber:
         if not is_wanted():
             raise Cancelled
         return _Understood(
-            tuple(self._segment(piece, one) for one in utterances),
+            tuple(filter(None, (self._segment(piece, one) for one in utterances))),
             tuple(utterances),
             language,
             probability,
@@ -152,12 +153,20 @@ class Transcriber:
             for part in piece.stretches
         )
 
-    def _segment(self, piece: Piece, one: Utterance) -> SpeechSegment:
+    def _segment(self, piece: Piece, one: Utterance) -> SpeechSegment | None:
+        """Give a segment with the times at which somebody speaks; None for words put into silence."""
         begin_s = self._n_done * FRAME_S
         start_s = piece.time(one.start_s)
+        end_s = max(start_s, piece.time(one.end_s, at_end=True))
+        first, behind = int(start_s / FRAME_S), math.ceil(end_s / FRAME_S) + 1
+        speech = np.flatnonzero(self._probabilities[first:behind] >= SPEECH_DOWN_TO)
+        if not speech.size:
+            return None
+        start_s = max(start_s, (first + int(speech[0])) * FRAME_S - _AROUND_S)
+        end_s = min(end_s, (first + int(speech[-1]) + 1) * FRAME_S + _AROUND_S)
         return SpeechSegment(
             start_s=round(begin_s + start_s, 2),
-            end_s=round(begin_s + max(start_s, piece.time(one.end_s, at_end=True)), 2),
+            end_s=round(begin_s + max(start_s, end_s), 2),
             text=one.text,
             probability=round(min(1.0, math.exp(one.log_probability)), 4),
         )
