@@ -85,6 +85,7 @@ class ClipQueue:
         self._past: deque[_Past] = deque()
         self._rate = SPEECH_RATE
         self._device = ""
+        self._n_lead = 0
         self._frames = 0
         self._start: float | None = None
         self._gain = 0.0
@@ -104,8 +105,9 @@ class ClipQueue:
         self._clips.clear()
         self._stretches.clear()
 
-    def restart(self, sample_rate: int, device: str = "") -> None:
-        """Count from a new start of the stream."""
+    def restart(self, sample_rate: int, device: str = "", lead_s: float = 0.0) -> None:
+        """Count from a new start of the stream, which begins with so much silence."""
+        self._n_lead = round(lead_s * sample_rate)
         self._rate = sample_rate
         self._device = device
         self._frames = 0
@@ -125,7 +127,8 @@ class ClipQueue:
         """
         self._follow(now + wait_s)
         out = np.zeros(n_frames, np.int16)
-        at = 0
+        at = min(self._n_lead, n_frames)
+        self._n_lead -= at
         for clip in list(self._clips):
             is_for_it = (clip.sample_rate, clip.device) == (self._rate, self._device)
             if at == n_frames or not is_for_it:

@@ -37,6 +37,8 @@ RESTING_S = 0.5
 POSITION_S = 0.1
 IDLE_S = 1.0
 """The stream stays open this long behind the last sound, for the next sentence."""
+LEAD_S = 0.04
+"""Silence at the start of a stream: some systems swallow the first moment."""
 STALLED_S = 3.0
 """A loudspeaker that asks for nothing this long has gone."""
 _PATIENCE_S = 2.0
@@ -326,7 +328,7 @@ class Speaker:
             self._open_for(utterance)
         if head is not None and self._output is not None and not self._is_running:
             with self._lock:
-                self._queue.restart(self._output.sample_rate, self._output_key[0])
+                self._queue.restart(self._output.sample_rate, self._output_key[0], LEAD_S)
                 self._filled_at = time.monotonic()
             self._output.start()
             self._is_running = True

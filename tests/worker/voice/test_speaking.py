@@ -87,7 +87,8 @@ class Loudspeaker:
     def heard(self) -> Samples:
         """What was not silence."""
         samples = self.sound()
-        return samples[samples != 0]
+        audible: Samples = samples[samples != 0]
+        return audible
 
 
 class Loudspeakers:
