@@ -201,6 +201,7 @@ class SoundCard:
             f"rate={rate}",
             "channels=1",
             "channel_map=mono",
+            "norewinds=1",  # else it renders 2 seconds ahead, which no card does
             f"sink_properties=\"device.description='{title}'\"",
         )
 

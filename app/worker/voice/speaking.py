@@ -37,6 +37,7 @@ RESTING_S = 0.5
 POSITION_S = 0.1
 IDLE_S = 1.0
 """The stream stays open this long behind the last sound, for the next sentence."""
+AHEAD_S = 0.1
 LEAD_S = 0.04
 """Silence at the start of a stream: some systems swallow the first moment."""
 STALLED_S = 3.0
@@ -203,9 +204,12 @@ class Speaker:
             return not self._is_paused and self._queue.is_sounding(time.monotonic())
 
     def recent(self, seconds: float) -> NDArray[np.float32]:
-        """Give what was heard last, -1 to 1, 16,000 a second; zeros where it was quiet."""
+        """Give what was sent to the loudspeaker last, -1 to 1, 16,000 a second; zeros where it was quiet.
+
+        It ends a moment ahead of what is heard by the sound system's account, which is not exact.
+        """
         with self._lock:
-            return self._queue.recent(seconds, time.monotonic())
+            return self._queue.recent(seconds, time.monotonic() + AHEAD_S)
 
     def interrupt(self) -> bool:
         """Be silent at once because somebody speaks; give whether anything was heard. Any thread.

@@ -57,8 +57,6 @@ class PiperVoice:
             self._voice = _load(path, config_path, n_threads or min(2, os.cpu_count() or 1))
             self._default_length = float(self._voice.config.length_scale)
             self._rate = int(self._voice.config.sample_rate)
-            if not 4_000 <= self._rate <= 192_000 or not 0.05 <= self._default_length <= 20:
-                raise ValueError(f"rate {self._rate}, length {self._default_length}")
             list(self._voice.synthesize("a"))
         except MemoryError as error:
             raise ModelError(
@@ -188,13 +186,16 @@ def _load(path: Path, config_path: Path, n_threads: int) -> Any:
     facts = json.loads(config_path.read_text(encoding="utf-8"))
     if facts.get("phoneme_type", "espeak") not in _PHONEME_TYPES:
         raise _UnsupportedVoiceError(facts["phoneme_type"])
+    config = PiperConfig.from_dict(facts)
+    if not 4_000 <= config.sample_rate <= 192_000 or not 0.05 <= config.length_scale <= 20:
+        raise ValueError(f"rate {config.sample_rate}, length {config.length_scale}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
     # Idle threads sleep instead of spinning: an answer may be streaming beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return Engine(session=session, config=PiperConfig.from_dict(facts), download_dir=path.parent)
+    return Engine(session=session, config=config, download_dir=path.parent)
 
 
 def _identity(path: Path) -> tuple[str, int, int]:

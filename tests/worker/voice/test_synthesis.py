@@ -18,11 +18,6 @@ from tests.worker.voice.jobs import VOICE
 SENTENCE = "The meeting begins at ten o'clock on Thursday."
 
 
-@pytest.fixture(scope="module")
-def voice() -> PiperVoice:
-    return PiperVoice(VOICE)
-
-
 def speak(voice: PiperVoice, text: str, speed: float = 1.0) -> Any:
     samples = voice.speak(text, speed, lambda: True)
     assert samples.dtype == np.int16
@@ -45,10 +40,11 @@ def test_a_sentence_is_spoken(voice: PiperVoice) -> None:
 
 
 def test_speed_changes_the_length(voice: PiperVoice) -> None:
-    slow, normal, fast = (len(speak(voice, SENTENCE, speed)) for speed in (0.5, 1.0, 2.0))
-    assert 1.6 < slow / normal < 2.4
-    assert 1.6 < normal / fast < 2.4
-    assert 1.6 < normal / len(speak(voice, SENTENCE, 99.0)) < 2.4
+    slow, normal, fast, most = (len(speak(voice, SENTENCE, speed)) for speed in (0.5, 1.0, 2.0, 99.0))
+    # Piper varies the length of sounds by chance.
+    assert 1.4 < slow / normal < 2.8
+    assert 1.4 < normal / fast < 2.8
+    assert 1.4 < normal / most < 2.8
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "...", "!!!", "😀 →", "[[]]", "—"])
