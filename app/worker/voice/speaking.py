@@ -32,6 +32,9 @@ from app.worker.voice.resampling import resample
 from app.worker.voice.sound_errors import Reason, reason_of, speaker_error
 from app.worker.voice.synthesis import Voices
 
+_NOTHING: Samples = np.empty(0, np.int16)
+CHARACTERS_PER_S = 15.0
+"""Of English speech; for what is still being made."""
 STEP_S = 0.03
 RESTING_S = 0.5
 POSITION_S = 0.1
@@ -79,7 +82,9 @@ class _Utterance:
     Attributes:
         sample_rate: as asked for, before the clip was fitted to the loudspeaker.
         clip: in the queue, fitted to the loudspeaker's rate.
-        is_dropped: it is to end as cancelled.
+        expected_s: how long it will be, as far as can be told from the text.
+        is_dropped: it is to end, as cancelled or with `failure`.
+        failure: why no more of it can be made.
         is_started: SoundStarted was sent.
         told_at: when the last position was sent.
     """
@@ -87,12 +92,15 @@ class _Utterance:
     job: Job
     sample_rate: int
     clip: Clip
+    expected_s: float
     is_dropped: bool = False
+    failure: Exception | None = None
     is_started: bool = False
     told_at: float = 0.0
 
     @property
     def seconds(self) -> float:
+        """Length of what is there."""
         return len(self.clip.samples) / self.clip.sample_rate
 
 
@@ -136,8 +144,9 @@ class Speaker:
     def synthesize(self, request: Synthesize, job: Job) -> Reply:
         """Speak a text into samples."""
         voice = self._voices.get(request.voice_path)
-        samples = voice.speak(request.text, request.speed, lambda: not job.cancelled.is_set())
+        parts = list(voice.parts(request.text, request.speed, lambda: not job.cancelled.is_set()))
         job.raise_if_cancelled()
+        samples = np.concatenate([_NOTHING, *parts])
         body = Sound(sample_rate=voice.sample_rate, n_samples=len(samples))
         return Reply(body, samples.astype("<i2").tobytes())
 
@@ -146,19 +155,51 @@ class Speaker:
         self._raise_if_dropped(job)
         with self._lock:
             self._is_making = True
+            hurry = not self._utterances
         try:
-            voice = self._voices.get(request.voice_path)
-            samples = voice.speak(request.text, request.speed, lambda: not self._is_dropped(job))
+            self._make(request, job, hurry)
         finally:
             with self._lock:
                 self._is_making = False
-        self._add(job, samples, voice.sample_rate, request, request.pause_after_s)
         return LATER
+
+    def _make(self, request: Say, job: Job, hurry: bool) -> None:
+        """Speak part by part; each can be heard while the next is made. Raises AppError, Cancelled."""
+        voice = self._voices.get(request.voice_path)
+        utterance: _Utterance | None = None
+
+        def is_wanted() -> bool:
+            return not self._is_dropped(job) and not (utterance is not None and utterance.is_dropped)
+
+        try:
+            for part in voice.parts(request.text, request.speed, is_wanted, hurry):
+                if utterance is None:
+                    seconds = len(request.text) / CHARACTERS_PER_S / request.speed
+                    utterance = self._add(job, part, voice.sample_rate, request, seconds)
+                else:
+                    self._append(utterance, part)
+        except Exception as error:  # a clip that never becomes whole would keep all behind it waiting
+            if utterance is None:
+                raise
+            with self._lock:
+                utterance.failure, utterance.is_dropped = error, True
+        if utterance is None:
+            utterance = self._add(job, _NOTHING, voice.sample_rate, request, 0.0)
+        with self._lock:
+            clip = utterance.clip
+            clip.is_whole = True
+            clip.n_quiet = (
+                round(max(request.pause_after_s, 0.0) * clip.sample_rate) if len(clip.samples) else 0
+            )
+            self._lock.notify_all()
 
     def play(self, request: Play, job: Job) -> Later:
         """Play samples, behind everything asked for before."""
         samples = np.frombuffer(job.payload[: len(job.payload) // 2 * 2], "<i2").astype(np.int16)
-        self._add(job, samples, request.sample_rate, request, 0.0)
+        utterance = self._add(job, samples, request.sample_rate, request, len(samples) / request.sample_rate)
+        with self._lock:
+            utterance.clip.is_whole = True
+            self._lock.notify_all()
         return LATER
 
     def stop(self, _request: StopSound, job: Job) -> Empty:
@@ -241,17 +282,18 @@ class Speaker:
         if self._is_dropped(job):
             raise Cancelled
 
-    def _add(self, job: Job, samples: Samples, rate: int, request: Say | Play, pause_s: float) -> None:
-        """Put samples into the queue; the playing thread ends the request."""
+    def _add(
+        self, job: Job, samples: Samples, rate: int, request: Say | Play, expected_s: float
+    ) -> _Utterance:
+        """Put samples into the queue; more may follow until the clip is whole. Raises Cancelled."""
         at_speech_rate = resample(samples, rate, SPEECH_RATE)
-        n_quiet = round(max(pause_s, 0.0) * rate) if len(samples) else 0
         with self._lock:
             self._raise_if_dropped(job)
             set_at, volume = self._volume_set
             if job.arrival > set_at:
                 volume = _between_0_and_1(request.volume)
-            clip = Clip(samples, rate, volume, n_quiet, at_speech_rate, request.device)
-            utterance = _Utterance(job, rate, clip)
+            clip = Clip(samples, rate, volume, 0, at_speech_rate, request.device, is_whole=False)
+            utterance = _Utterance(job, rate, clip, expected_s)
             self._queue.add(clip)
             self._utterances.append(utterance)
             job.on_cancel = functools.partial(self._cancel, utterance)
@@ -260,6 +302,14 @@ class Speaker:
                 self._thread = threading.Thread(target=self._run, name="loudspeaker", daemon=True)
                 self._thread.start()
             self._lock.notify_all()
+            return utterance
+
+    def _append(self, utterance: _Utterance, samples: Samples) -> None:
+        """Put more samples behind those of an utterance."""
+        at_speech_rate = resample(samples, utterance.sample_rate, SPEECH_RATE)
+        with self._lock:
+            clip = utterance.clip
+            clip.append(resample(samples, utterance.sample_rate, clip.sample_rate), at_speech_rate)
 
     def _cancel(self, utterance: _Utterance) -> None:
         with self._lock:
@@ -305,7 +355,7 @@ class Speaker:
                 self._queue.clear()  # the silence behind a sentence that was heard
             self._lock.notify_all()
         for utterance in dropped:
-            utterance.job.end_with_error(Cancelled())
+            utterance.job.end_with_error(utterance.failure or Cancelled())
 
     def _halt(self) -> None:
         """Be silent at once; what was written and not heard will be written again."""
@@ -354,12 +404,11 @@ class Speaker:
                 for each in self._utterances
                 if (each.clip.device, each.sample_rate) == self._output_key and each.clip.sample_rate != rate
             ]
-        for utterance in waiting:
-            clip = utterance.clip
-            samples = resample(clip.samples, clip.sample_rate, rate)
-            with self._lock:
+            for utterance in waiting:
+                clip = utterance.clip
+                clip.samples = resample(clip.samples, clip.sample_rate, rate)
                 clip.n_quiet = round(clip.n_quiet * rate / clip.sample_rate)
-                clip.samples, clip.sample_rate = samples, rate
+                clip.sample_rate = rate
 
     def _fill(self, data: Any, n_frames: int, timing: Any, _status: Any) -> None:
         """Fill a buffer; called by the sound system in its own thread."""
@@ -391,7 +440,8 @@ class Speaker:
         if not utterance.is_started and clip.written:
             utterance.is_started = True
             utterance.told_at = now
-            utterance.job.progress(SoundStarted(seconds=utterance.seconds))
+            seconds = utterance.seconds if clip.is_whole else max(utterance.seconds, utterance.expected_s)
+            utterance.job.progress(SoundStarted(seconds=seconds))
         elif utterance.is_started and now - utterance.told_at >= POSITION_S:
             utterance.told_at = now
             heard = min(clip.heard, len(clip.samples))
@@ -402,14 +452,16 @@ class Speaker:
         self._is_running = False
         self._close()
         with self._lock:
-            failed = list(self._utterances)
+            failed = [(each, Cancelled() if each.is_dropped else error) for each in self._utterances]
+            for utterance, _ in failed:
+                utterance.is_dropped = True  # no more of it is made
             self._utterances.clear()
             self._queue.rewind(time.monotonic())
             self._queue.clear()
             self._is_paused = False
             self._lock.notify_all()
-        for utterance in failed:
-            utterance.job.end_with_error(Cancelled() if utterance.is_dropped else error)
+        for utterance, reason in failed:
+            utterance.job.end_with_error(reason)
 
     def _close_when_idle(self) -> None:
         now = time.monotonic()

@@ -82,6 +82,36 @@ def envelope(samples: Samples, rate: int) -> "np.ndarray[tuple[int], np.dtype[np
     return np.asarray(np.sqrt((whole.reshape(-1, block) ** 2).mean(axis=1)), dtype=np.float64)
 
 
+class Ear:
+    """What an open microphone hears."""
+
+    def __init__(self, system: SoundSystem, device: str) -> None:
+        self._came = threading.Condition()
+        self.blocks: list[Samples] = []
+        self.losses: list[AppError] = []
+        self.microphone = system.open(device, self._take, self._lose)
+
+    def _take(self, samples: Samples) -> None:
+        with self._came:
+            self.blocks.append(samples)
+            self._came.notify_all()
+
+    def _lose(self, error: AppError) -> None:
+        with self._came:
+            self.losses.append(error)
+            self._came.notify_all()
+
+    def samples(self) -> Samples:
+        return np.concatenate(self.blocks) if self.blocks else np.empty(0, np.int16)
+
+    def n_loud(self) -> int:
+        return int(np.count_nonzero(np.abs(self.samples()) > 1000))
+
+    def wait_for(self, is_enough: Callable[[], bool]) -> None:
+        with self._came:
+            assert self._came.wait_for(is_enough, 10.0)
+
+
 def test_devices_have_their_own_names(card: SoundCard, system: SoundSystem) -> None:
     found = find(system)
     assert [(device.name, device.is_default) for device in found.inputs] == [("Desk microphone", True)]
@@ -189,17 +219,15 @@ def test_a_loudspeaker_that_is_unplugged(card: SoundCard, speaker: Speaker) -> N
 
 @pytest.mark.slow
 def test_the_sound_server_dies(card: SoundCard, system: SoundSystem, speaker: Speaker) -> None:
-    losses: list[AppError] = []
-    lost = threading.Event()
-    microphone = system.open("", lambda samples: None, lambda error: (losses.append(error), lost.set())[0])
+    ear = Ear(system, "")
     asked = play(speaker, tone(20.0))
     with card.record_speaker() as recording:
         recording.wait_for_sound()
     card.stop()
     assert asked.wait().code == "speaker.lost"
-    assert lost.wait(5)
-    assert [error.code for error in losses] == ["microphone.lost"]
-    microphone.close()
+    ear.wait_for(lambda: bool(ear.losses))
+    assert [error.code for error in ear.losses] == ["microphone.lost"]
+    ear.microphone.close()
     speaker.end()
     found = find(system)
     assert (found.inputs, found.outputs) == ((), ())
@@ -210,33 +238,6 @@ def test_the_sound_server_dies(card: SoundCard, system: SoundSystem, speaker: Sp
     assert caught.value.code == "microphone.none"
 
 
-class Ear:
-    """What an open microphone hears."""
-
-    def __init__(self, system: SoundSystem, device: str) -> None:
-        self._came = threading.Condition()
-        self.blocks: list[Samples] = []
-        self.losses: list[AppError] = []
-        self.microphone = system.open(device, self._take, self._lose)
-
-    def _take(self, samples: Samples) -> None:
-        with self._came:
-            self.blocks.append(samples)
-            self._came.notify_all()
-
-    def _lose(self, error: AppError) -> None:
-        with self._came:
-            self.losses.append(error)
-            self._came.notify_all()
-
-    def samples(self) -> Samples:
-        return np.concatenate(self.blocks) if self.blocks else np.empty(0, np.int16)
-
-    def wait_for(self, is_enough: Callable[[], bool]) -> None:
-        with self._came:
-            assert self._came.wait_for(is_enough, 10.0)
-
-
 def test_what_is_said_into_the_microphone(card: SoundCard, system: SoundSystem) -> None:
     assert card.n_recording() == 0
     ear = Ear(system, MICROPHONE_ID)
@@ -244,7 +245,7 @@ def test_what_is_said_into_the_microphone(card: SoundCard, system: SoundSystem) 
     ear.wait_for(lambda: len(ear.samples()) > 1600)
     assert not np.any(ear.samples())
     card.play_into(tone(0.5, 1000.0), RATE).wait()
-    ear.wait_for(lambda: np.count_nonzero(np.abs(ear.samples()) > 1000) > 6500)
+    ear.wait_for(lambda: ear.n_loud() > 6500)
     ear.microphone.close()
     n_samples = len(ear.samples())
     assert card.n_recording() == 0
@@ -284,7 +285,7 @@ def test_speaking_and_listening_at_once(card: SoundCard, system: SoundSystem, sp
         recording.wait_for_sound()
         card.play_into(tone(0.2, 1000.0), RATE).wait()
         assert asked.wait() == SoundPlayed(seconds=1.0)
-    ear.wait_for(lambda: np.count_nonzero(np.abs(ear.samples()) > 1000) > 2500)
+    ear.wait_for(lambda: ear.n_loud() > 2500)
     ear.microphone.close()
     card.remove(SPEAKER)
     assert find(system).inputs

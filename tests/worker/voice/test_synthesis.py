@@ -19,9 +19,9 @@ SENTENCE = "The meeting begins at ten o'clock on Thursday."
 
 
 def speak(voice: PiperVoice, text: str, speed: float = 1.0) -> Any:
-    samples = voice.speak(text, speed, lambda: True)
-    assert samples.dtype == np.int16
-    return samples
+    parts = list(voice.parts(text, speed, lambda: True))
+    assert all(part.dtype == np.int16 and len(part) for part in parts)
+    return np.concatenate([np.empty(0, np.int16), *parts])
 
 
 def test_a_sentence_is_spoken(voice: PiperVoice) -> None:
@@ -64,8 +64,8 @@ def test_it_stops_once_it_is_not_wanted(voice: PiperVoice) -> None:
         asked.append(True)
         return len(asked) < 2
 
-    samples = voice.speak(f"It rains. {SENTENCE} " * 50, 1.0, is_wanted)
-    assert len(samples) < 8 * voice.sample_rate
+    parts = list(voice.parts(f"It rains. {SENTENCE} " * 50, 1.0, is_wanted))
+    assert len(parts) == 2
 
 
 def test_a_link_of_a_wiki_is_read_as_words(voice: PiperVoice) -> None:
@@ -83,9 +83,20 @@ def test_long_text_is_cut_where_one_breathes() -> None:
     assert list(pieces("One. Two!")) == ["One.", "Two!"]
 
 
+def test_the_first_clause_comes_early_in_a_hurry() -> None:
+    text = f"After the first meeting of the year, in which nothing was decided, {'we talked again ' * 7}soon."
+    assert list(pieces(text)) == [text]
+    first, second = pieces(text, hurry=True)
+    assert first == "After the first meeting of the year, in which nothing was decided,"
+    assert f"{first} {second}" == text
+    for short in ("It rains, and it rains.", "word " * 30):
+        assert list(pieces(short, hurry=True)) == [short.strip()]
+    assert list(pieces(f"Yes. {text}", hurry=True)) == ["Yes.", text]
+
+
 def test_far_too_long_text_is_refused(voice: PiperVoice) -> None:
     with pytest.raises(AppError) as caught:
-        voice.speak("a " * MAX_CHARACTERS, 1.0, lambda: True)
+        list(voice.parts("a " * MAX_CHARACTERS, 1.0, lambda: True))
     assert caught.value.code == "voice.text_too_long"
 
 
@@ -152,6 +163,11 @@ def test_a_cut_model_is_damaged(tmp_path: Path, n_bytes: int) -> None:
     assert damaged(tmp_path, model, config()).code == "voice.model_damaged"
 
 
+@pytest.mark.slow
+def test_a_configuration_of_another_voice(tmp_path: Path) -> None:
+    assert damaged(tmp_path, None, config() | {"phoneme_id_map": 5}).code == "voice.model_damaged"
+
+
 @pytest.mark.parametrize(
     "facts",
     [
@@ -162,7 +178,6 @@ def test_a_cut_model_is_damaged(tmp_path: Path, n_bytes: int) -> None:
         config() | {"audio": {"sample_rate": 7}},
         config() | {"audio": {"sample_rate": "fast"}},
         config() | {"inference": {"length_scale": 0}},
-        config() | {"phoneme_id_map": 5},
         config() | {"phoneme_type": "song"},
     ],
 )
