@@ -217,7 +217,6 @@ def test_a_loudspeaker_that_is_unplugged(card: SoundCard, speaker: Speaker) -> N
     assert play(speaker, tone(0.1)).wait() == SoundPlayed(seconds=0.1)
 
 
-@pytest.mark.slow
 def test_the_sound_server_dies(card: SoundCard, system: SoundSystem, speaker: Speaker) -> None:
     ear = Ear(system, "")
     asked = play(speaker, tone(20.0))
