@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import AppError
+from app.core.errors import AppError, UsageError
 from app.protocol.audio import SPEECH_RATE
 from app.protocol.speech import (
     PauseSound,
@@ -35,11 +35,12 @@ from app.worker.voice.synthesis import Voices
 _NOTHING: Samples = np.empty(0, np.int16)
 CHARACTERS_PER_S = 15.0
 """Of English speech; for what is still being made."""
+RATES = (4_000, 192_000)
 STEP_S = 0.03
 RESTING_S = 0.5
 POSITION_S = 0.1
 IDLE_S = 1.0
-"""The stream stays open this long behind the last sound, for the next sentence."""
+"""The stream stays open this long behind the last sound, for the next sentence, and in a pause."""
 AHEAD_S = 0.1
 LEAD_S = 0.04
 """Silence at the start of a stream: some systems swallow the first moment."""
@@ -174,7 +175,7 @@ class Speaker:
         try:
             for part in voice.parts(request.text, request.speed, is_wanted, hurry):
                 if utterance is None:
-                    seconds = len(request.text) / CHARACTERS_PER_S / request.speed
+                    seconds = len(request.text) / CHARACTERS_PER_S / max(request.speed, 0.1)
                     utterance = self._add(job, part, voice.sample_rate, request, seconds)
                 else:
                     self._append(utterance, part)
@@ -194,7 +195,13 @@ class Speaker:
             self._lock.notify_all()
 
     def play(self, request: Play, job: Job) -> Later:
-        """Play samples, behind everything asked for before."""
+        """Play samples, behind everything asked for before. Raises UsageError: `sound.bad_rate`."""
+        if not RATES[0] <= request.sample_rate <= RATES[1]:
+            raise UsageError(
+                "sound.bad_rate",
+                f"Sound of {request.sample_rate} samples a second cannot be played.",
+                f"Give {RATES[0]:,} to {RATES[1]:,} samples a second.",
+            )
         samples = np.frombuffer(job.payload[: len(job.payload) // 2 * 2], "<i2").astype(np.int16)
         utterance = self._add(job, samples, request.sample_rate, request, len(samples) / request.sample_rate)
         with self._lock:
@@ -466,7 +473,7 @@ class Speaker:
     def _close_when_idle(self) -> None:
         now = time.monotonic()
         with self._lock:
-            is_idle = not self._utterances
+            is_idle = not self._utterances or (self._is_paused and not self._is_running)
             is_ending = self._is_ending
         if not is_idle:
             self._idle_since = None

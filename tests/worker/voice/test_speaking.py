@@ -310,7 +310,28 @@ def test_a_cancel_that_comes_before_the_queue(stage: Stage) -> None:
     assert not stage.outputs.opened
 
 
-def test_a_pause_is_silent_and_loses_nothing(stage: Stage) -> None:
+def test_a_long_pause_closes_the_loudspeaker(stage: Stage) -> None:
+    samples = (np.arange(2400) + 1).astype("<i2")
+    asked = stage.ask(Play(sample_rate=RATE), samples.tobytes())
+    stage.wait_for_sound()
+    stage.ask(PauseSound(paused=True))
+    stage.wait_until(lambda: "close" in stage.outputs.last.calls)
+    assert not asked.ended.is_set()
+    stage.ask(PauseSound(paused=False))
+    assert asked.wait() == SoundPlayed(seconds=0.3)
+    assert len(stage.outputs.opened) == 2
+    before, after = (set(speaker.heard().tolist()) for _, speaker in stage.outputs.opened)
+    assert set(range(50, 2401)) <= before | after
+
+
+def test_a_rate_that_nothing_can_play_is_refused(stage: Stage) -> None:
+    for rate in (0, -8000, 10**9):
+        assert stage.ask(Play(sample_rate=rate), bytes(80)).wait().code == "sound.bad_rate"
+    assert not stage.outputs.opened
+
+
+def test_a_pause_is_silent_and_loses_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_S", 10.0)
     samples = (np.arange(2400) + 1).astype("<i2")
     asked = stage.ask(Play(sample_rate=RATE), samples.tobytes())
     stage.wait_until(lambda: bool(stage.outputs.opened) and len(stage.outputs.last.heard()) > 800)
