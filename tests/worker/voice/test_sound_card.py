@@ -136,7 +136,7 @@ def test_what_is_said_is_heard(card: SoundCard, speaker: Speaker) -> None:
         recorded = recording.stop()
     assert isinstance(ended, SoundPlayed)
     assert asked.has_started
-    wanted = speaker._queue.recent(30.0, asked.ended_at)  # what the echo guard believes was heard
+    wanted = speaker._playback._queue.recent(30.0, asked.ended_at)  # what the echo guard believes was heard
     heard = envelope(recorded, RATE)
     guard = envelope((wanted * 32767).astype(np.int16), 16_000)
     spoken = guard[np.flatnonzero(guard > 50)[0] : np.flatnonzero(guard > 50)[-1]]

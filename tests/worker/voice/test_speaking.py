@@ -24,7 +24,7 @@ from app.protocol.speech import (
     Synthesize,
 )
 from app.worker.runtime import LATER, Cancelled, Reply
-from app.worker.voice import speaking as module
+from app.worker.voice import playback as module
 from app.worker.voice.ports import Samples
 from app.worker.voice.sound_errors import Reason, speaker_error
 from app.worker.voice.speaking import Speaker
@@ -229,7 +229,7 @@ def test_progress_is_told(stage: Stage) -> None:
 def test_the_loudspeaker_is_closed_when_nothing_comes_any_more(stage: Stage) -> None:
     stage.say(80).wait()
     stage.wait_until(lambda: "close" in stage.outputs.last.calls)
-    stage.wait_until(lambda: stage.speaker._thread is None)
+    stage.wait_until(lambda: stage.speaker._playback._thread is None)
     stage.say(80).wait()
     assert len(stage.outputs.opened) == 2
 
@@ -558,5 +558,5 @@ def test_the_end_of_the_worker_closes_everything(stage: Stage, tmp_path: Path) -
     stage.speaker.end()
     assert all(each.is_cancelled for each in asked)
     assert stage.outputs.last.calls[-1] == "close"
-    assert stage.speaker._thread is None
+    assert stage.speaker._playback._thread is None
     assert stage.say(80).is_cancelled
