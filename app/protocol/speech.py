@@ -228,7 +228,11 @@ class Synthesize(Request[Sound]):
 
 @dataclass(frozen=True, kw_only=True)
 class SoundStarted(Body):
-    """Progress of Say and Play: the first of its samples goes to the loudspeaker; it lasts `seconds`."""
+    """Progress of Say and Play: the first of its samples goes to the loudspeaker.
+
+    Attributes:
+        seconds: how long it lasts; an estimate where the end of a long text is still being made.
+    """
 
     TYPE: ClassVar[str] = "sound.started"
     seconds: float

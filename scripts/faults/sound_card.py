@@ -154,9 +154,11 @@ class SoundCard:
         self._pactl("set-source-mute", name, "1" if muted else "0")
 
     def n_recording(self) -> int:
-        """How many programs have a microphone open (virtual cables of the card itself left out)."""
-        lines = self._pactl("list", "short", "source-outputs").splitlines()
-        return sum("module-remap-source" not in line and "\t-\t" not in line for line in lines)
+        """How many programs have a microphone open."""
+        sources = (line.split("\t") for line in self._pactl("list", "short", "sources").splitlines())
+        microphones = {columns[0] for columns in sources if not columns[1].endswith(".monitor")}
+        outputs = self._pactl("list", "short", "source-outputs").splitlines()
+        return sum(line.split("\t")[1] in microphones for line in outputs)
 
     def n_playing(self) -> int:
         """How many programs have a loudspeaker open."""
@@ -201,6 +203,7 @@ class SoundCard:
             f"rate={rate}",
             "channels=1",
             "channel_map=mono",
+            "norewinds=1",  # else it renders 2 seconds ahead, which no card does
             f"sink_properties=\"device.description='{title}'\"",
         )
 

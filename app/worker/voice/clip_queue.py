@@ -28,6 +28,7 @@ class Clip:
         n_quiet: samples of silence behind it.
         at_speech_rate: the same at 16,000 a second, for the echo guard.
         device: id of the loudspeaker that they are for.
+        is_whole: no more samples will be appended.
         written: samples (with the silence) given to the sound system.
         heard: of these, how many have been heard.
     """
@@ -38,18 +39,24 @@ class Clip:
     n_quiet: int
     at_speech_rate: Samples
     device: str = ""
+    is_whole: bool = True
     written: int = 0
     heard: int = 0
 
     @property
     def n_total(self) -> int:
-        """Samples with the silence behind them."""
-        return len(self.samples) + self.n_quiet
+        """Samples with the silence behind them, as far as they are there."""
+        return len(self.samples) + (self.n_quiet if self.is_whole else 0)
 
     @property
     def is_heard(self) -> bool:
         """Whether the last sample was heard, whatever of the silence."""
-        return self.heard >= len(self.samples)
+        return self.is_whole and self.heard >= len(self.samples)
+
+    def append(self, samples: Samples, at_speech_rate: Samples) -> None:
+        """Put more samples behind the others."""
+        self.samples = np.concatenate([self.samples, samples])
+        self.at_speech_rate = np.concatenate([self.at_speech_rate, at_speech_rate])
 
 
 @dataclass
@@ -85,6 +92,7 @@ class ClipQueue:
         self._past: deque[_Past] = deque()
         self._rate = SPEECH_RATE
         self._device = ""
+        self._n_lead = 0
         self._frames = 0
         self._start: float | None = None
         self._gain = 0.0
@@ -104,8 +112,9 @@ class ClipQueue:
         self._clips.clear()
         self._stretches.clear()
 
-    def restart(self, sample_rate: int, device: str = "") -> None:
-        """Count from a new start of the stream."""
+    def restart(self, sample_rate: int, device: str = "", lead_s: float = 0.0) -> None:
+        """Count from a new start of the stream, which begins with so much silence."""
+        self._n_lead = round(lead_s * sample_rate)
         self._rate = sample_rate
         self._device = device
         self._frames = 0
@@ -125,12 +134,15 @@ class ClipQueue:
         """
         self._follow(now + wait_s)
         out = np.zeros(n_frames, np.int16)
-        at = 0
+        at = min(self._n_lead, n_frames)
+        self._n_lead -= at
         for clip in list(self._clips):
             is_for_it = (clip.sample_rate, clip.device) == (self._rate, self._device)
             if at == n_frames or not is_for_it:
                 break
             at += self._write(clip, out, at)
+            if not clip.is_whole:
+                break
         self._frames += n_frames
         return out
 
@@ -189,24 +201,23 @@ class ClipQueue:
             n_heard = min(max(frame - stretch.frame, 0), stretch.n_samples)
             stretch.clip.heard = max(stretch.clip.heard, stretch.position + n_heard)
             if n_heard < stretch.n_samples:
-                return
+                break
             self._stretches.popleft()
-            if stretch.clip.heard >= stretch.clip.n_total and stretch.clip in self._clips:
-                self._clips.remove(stretch.clip)
+        while self._clips and self._clips[0].is_whole and self._clips[0].heard >= self._clips[0].n_total:
+            self._clips.popleft()
 
     def rewind(self, now: float) -> None:
         """The stream was stopped: what was written and not heard will be written again."""
         self.advance(now)
-        for stretch in self._stretches:
-            clip = stretch.clip
-            again = clip.heard - round(REPEATED_S * clip.sample_rate) if clip.heard else stretch.position
-            clip.written = min(clip.written, max(again, 0))
+        for clip in self._clips:
+            n_repeated = round(REPEATED_S * clip.sample_rate) if clip.heard < len(clip.samples) else 0
+            clip.written = min(clip.written, max(clip.heard - n_repeated, 0))
         self._past = deque(_until(past, now) for past in self._past if past.time < now)
         self.restart(self._rate, self._device)
 
     def next_clip(self) -> Clip | None:
         """Give the clip whose samples are to be written next, or whose last ones are being heard."""
-        while self._clips and not self._clips[0].n_total:
+        while self._clips and self._clips[0].is_whole and not self._clips[0].n_total:
             self._clips.popleft()
         return self._clips[0] if self._clips else None
 

@@ -29,7 +29,7 @@ from app.worker.voice.sound_errors import (
 from app.worker.voice.sound_server import ServerDevice, ServerDevices, SoundServer
 
 INPUT_LATENCY_S = 0.06
-OUTPUT_LATENCY_S = 0.15
+OUTPUT_LATENCY_S = 0.2
 """Long enough for two busy cores; what waits in it is dropped when the sound stops."""
 WATCH_S = 0.5
 

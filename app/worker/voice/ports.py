@@ -1,6 +1,6 @@
 """What the parts of the voice worker are to each other, as protocols so that tests can stand in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -60,5 +60,14 @@ class Voice(Protocol):
     def sample_rate(self) -> int:
         """Samples a second of what it speaks."""
 
-    def speak(self, text: str, speed: float, is_wanted: Callable[[], bool]) -> Samples:
-        """Speak a text; stops early, with what there is, once it is not wanted. Raises AppError."""
+    def parts(
+        self, text: str, speed: float, is_wanted: Callable[[], bool], hurry: bool = False
+    ) -> Iterator[Samples]:
+        """Speak a text, part by part; ends early once it is not wanted. Raises AppError.
+
+        Args:
+            text: what to speak; where nothing in it can be spoken, there are no parts.
+            speed: 1 is the voice's own.
+            is_wanted: asked between parts.
+            hurry: the first part is short where the text allows it, because somebody waits for it.
+        """

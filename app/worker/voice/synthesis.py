@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from app.core.errors import ModelError, UsageError
 from app.core.sentences import split_sentences
 from app.worker.voice.ports import Samples, Voice
@@ -22,13 +20,15 @@ MAX_CHARACTERS = 40_000
 """Of one text: about three quarters of an hour of speech, 120 MB of samples."""
 MAX_PIECE = 200
 """Characters spoken in one go: about a second of work, after which it can be stopped; memory grows too."""
+HURRIED_PIECE = 90
 MAX_LOADED = 2
 SPEEDS = (0.5, 2.0)
 
 _PHONEME_TYPES = ("espeak", "text")
 """The ways to pronounce that need nothing but the package; others would fetch models."""
 _BRACKETS = re.compile(r"\[{2,}|\]{2,}")
-_CUTS = (re.compile(r"[;:,–—](?=\s)"), re.compile(r"\s"))
+_CLAUSES = re.compile(r"[;:,–—](?=\s)")
+_SPACES = re.compile(r"\s")
 _REPAIR = "Download the voice again on the Models page, or choose another one in Settings, Voice."
 
 
@@ -57,8 +57,6 @@ class PiperVoice:
             self._voice = _load(path, config_path, n_threads or min(2, os.cpu_count() or 1))
             self._default_length = float(self._voice.config.length_scale)
             self._rate = int(self._voice.config.sample_rate)
-            if not 4_000 <= self._rate <= 192_000 or not 0.05 <= self._default_length <= 20:
-                raise ValueError(f"rate {self._rate}, length {self._default_length}")
             list(self._voice.synthesize("a"))
         except MemoryError as error:
             raise ModelError(
@@ -86,10 +84,10 @@ class PiperVoice:
         """Samples a second of what it speaks."""
         return self._rate
 
-    def speak(self, text: str, speed: float, is_wanted: Callable[[], bool]) -> Samples:
-        """Speak a text; stops early, with what there is, once it is not wanted.
-
-        Text in which nothing can be spoken (marks, emoji) gives no samples.
+    def parts(
+        self, text: str, speed: float, is_wanted: Callable[[], bool], hurry: bool = False
+    ) -> Iterator[Samples]:
+        """Speak a text, part by part, see `ports.Voice`.
 
         Raises:
             UsageError: `voice.text_too_long`.
@@ -105,13 +103,12 @@ class PiperVoice:
 
         speed = min(max(speed, SPEEDS[0]), SPEEDS[1])
         config = SynthesisConfig(speaker_id=None, length_scale=self._default_length / speed)
-        parts: list[Samples] = []
-        for piece in pieces(text):
+        for piece in pieces(text, hurry):
             try:
                 for chunk in self._voice.synthesize(piece, config):
-                    parts.append(chunk.audio_int16_array)
+                    yield chunk.audio_int16_array
                     if not is_wanted():
-                        break
+                        return
             except Exception as error:  # whatever the engine raises for this text
                 raise ModelError(
                     "voice.failed",
@@ -119,9 +116,6 @@ class PiperVoice:
                     "Try again; if it happens again, choose another voice in Settings, Voice.",
                     {"cause": f"{type(error).__name__}: {error}"[:300]},
                 ) from error
-            if not is_wanted():
-                break
-        return np.concatenate(parts) if parts else np.empty(0, np.int16)
 
 
 class Voices:
@@ -151,26 +145,33 @@ class Voices:
             return voice
 
 
-def pieces(text: str) -> Iterator[str]:
-    """Give what can be spoken of a text, in parts of at most MAX_PIECE characters, cut where one breathes."""
+def pieces(text: str, hurry: bool = False) -> Iterator[str]:
+    """Give what can be spoken of a text, in parts of at most MAX_PIECE characters, cut where one breathes.
+
+    In a hurry the first part is cut earlier, where there is a clause of at most HURRIED_PIECE characters.
+    """
     for start, end in split_sentences(text):
         # Piper takes [[…]] for phonemes of its own, which a link of a wiki is not.
         rest = _BRACKETS.sub(" ", text[start:end]).strip()
         while rest:
-            cut = _cut(rest)
+            cut = _cut(rest, hurry)
             piece, rest = rest[:cut], rest[cut:].lstrip()
             if any(character.isalnum() for character in piece):
+                hurry = False
                 yield piece
 
 
-def _cut(text: str) -> int:
+def _cut(text: str, hurry: bool) -> int:
+    if hurry and len(text) > HURRIED_PIECE and (cut := _last_place(_CLAUSES, text, HURRIED_PIECE)):
+        return cut
     if len(text) <= MAX_PIECE:
         return len(text)
-    for mark in _CUTS:
-        places = [match.end() for match in mark.finditer(text, MAX_PIECE // 4, MAX_PIECE)]
-        if places:
-            return places[-1]
-    return MAX_PIECE
+    return _last_place(_CLAUSES, text, MAX_PIECE) or _last_place(_SPACES, text, MAX_PIECE) or MAX_PIECE
+
+
+def _last_place(marks: re.Pattern[str], text: str, limit: int) -> int:
+    """Give the end of the last mark before `limit` and not near the beginning; 0 where there is none."""
+    return max((match.end() for match in marks.finditer(text, limit // 4, limit)), default=0)
 
 
 class _UnsupportedVoiceError(ValueError):
@@ -188,13 +189,16 @@ def _load(path: Path, config_path: Path, n_threads: int) -> Any:
     facts = json.loads(config_path.read_text(encoding="utf-8"))
     if facts.get("phoneme_type", "espeak") not in _PHONEME_TYPES:
         raise _UnsupportedVoiceError(facts["phoneme_type"])
+    config = PiperConfig.from_dict(facts)
+    if not 4_000 <= config.sample_rate <= 192_000 or not 0.05 <= config.length_scale <= 20:
+        raise ValueError(f"rate {config.sample_rate}, length {config.length_scale}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
     # Idle threads sleep instead of spinning: an answer may be streaming beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return Engine(session=session, config=PiperConfig.from_dict(facts), download_dir=path.parent)
+    return Engine(session=session, config=config, download_dir=path.parent)
 
 
 def _identity(path: Path) -> tuple[str, int, int]:

@@ -20,6 +20,7 @@ class Asked:
 
     def __init__(self, request: Body, payload: bytes = b"") -> None:
         self.progress: list[Body] = []
+        self.told_at: list[float] = []
         self.ended = threading.Event()
         self.result: Body | Reply | Exception | None = None
         self.ended_at = 0.0
@@ -30,6 +31,7 @@ class Asked:
         assert body is not None
         assert not self.ended.is_set()
         self.progress.append(body)
+        self.told_at.append(time.monotonic())
 
     def _end(self, _job: Job, result: Body | Reply | Exception) -> None:
         assert not self.ended.is_set(), "a request ends once"

@@ -36,6 +36,17 @@ def test_clips_follow_each_other_without_a_gap() -> None:
     assert np.all(np.abs(written[:5]) <= expected[:5])
 
 
+def test_a_stream_begins_with_silence() -> None:
+    only = clip(20)
+    queue = filled(only)
+    queue.restart(RATE, lead_s=0.015)
+    written = write(queue, 40, at=0.0)
+    assert not np.any(written[:15])
+    assert list(written[20:35]) == list(range(6, 21))
+    queue.advance(0.025)
+    assert only.heard == pytest.approx(10, abs=1)
+
+
 def test_heard_is_what_the_clock_says() -> None:
     first, second = clip(40), clip(40)
     queue = filled(first, second)

@@ -70,7 +70,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tone(seconds: float, rate: int) -> Samples:
-    return (np.sin(np.arange(round(seconds * rate)) * (2 * np.pi * 440 / rate)) * 10_000).astype(np.int16)
+    phase = np.arange(round(seconds * rate)) * (2 * np.pi * 440 / rate)
+    samples: Samples = (np.sin(phase) * 10_000).astype(np.int16)
+    return samples
 
 
 def test_samples_come_in_another_thread_in_small_blocks() -> None:

@@ -24,7 +24,7 @@ from app.protocol.speech import (
     Synthesize,
 )
 from app.worker.runtime import LATER, Cancelled, Reply
-from app.worker.voice import speaking as module
+from app.worker.voice import playback as module
 from app.worker.voice.ports import Samples
 from app.worker.voice.sound_errors import Reason, speaker_error
 from app.worker.voice.speaking import Speaker
@@ -87,7 +87,8 @@ class Loudspeaker:
     def heard(self) -> Samples:
         """What was not silence."""
         samples = self.sound()
-        return samples[samples != 0]
+        audible: Samples = samples[samples != 0]
+        return audible
 
 
 class Loudspeakers:
@@ -120,18 +121,27 @@ class NumberVoice:
     def __init__(self) -> None:
         self.go = threading.Event()
         self.go.set()
+        self.go_on = threading.Event()
+        self.go_on.set()
         self.spoken: list[tuple[str, float]] = []
+        self.hurries: list[bool] = []
         self.began = threading.Event()
 
-    def speak(self, text: str, speed: float, is_wanted: Callable[[], bool]) -> Samples:
-        self.began.set()
-        while not self.go.wait(0.005):
-            if not is_wanted():
-                return np.empty(0, np.int16)
-        self.spoken.append((text, speed))
-        if text == "fails":
-            raise ModelError("voice.failed", "A sentence could not be spoken.")
-        return np.full(int(text), 1000 + len(self.spoken), np.int16)
+    def parts(
+        self, text: str, speed: float, is_wanted: Callable[[], bool], hurry: bool = False
+    ) -> Iterator[Samples]:
+        """Numbers with a plus between them are parts; the test lets each be made."""
+        self.hurries.append(hurry)
+        for number, part in enumerate(text.split("+")):
+            self.began.set()
+            while not (self.go if number == 0 else self.go_on).wait(0.005):
+                if not is_wanted():
+                    return
+            self.spoken.append((part, speed))
+            if part == "fails":
+                raise ModelError("voice.failed", "A sentence could not be spoken.")
+            if int(part):
+                yield np.full(int(part), 1000 + len(self.spoken), np.int16)
 
 
 class Stage:
@@ -210,7 +220,8 @@ def test_progress_is_told(stage: Stage) -> None:
     asked = stage.say(2400)
     assert asked.wait() == SoundPlayed(seconds=0.3)
     assert asked.progress[0] == SoundStarted(seconds=0.3)
-    assert 1 <= len(asked.positions) <= 3
+    assert len(asked.positions) >= 1
+    assert np.all(np.diff(asked.told_at) > 0.09), "at most ten a second"
     assert asked.positions == sorted(asked.positions)
     assert all(0 <= seconds <= 0.3 for seconds in asked.positions)
 
@@ -218,7 +229,7 @@ def test_progress_is_told(stage: Stage) -> None:
 def test_the_loudspeaker_is_closed_when_nothing_comes_any_more(stage: Stage) -> None:
     stage.say(80).wait()
     stage.wait_until(lambda: "close" in stage.outputs.last.calls)
-    stage.wait_until(lambda: stage.speaker._thread is None)
+    stage.wait_until(lambda: stage.speaker._playback._thread is None)
     stage.say(80).wait()
     assert len(stage.outputs.opened) == 2
 
@@ -267,8 +278,7 @@ def test_stop_ends_what_is_heard_and_what_waits(stage: Stage) -> None:
 def test_stop_ends_a_text_that_is_being_made(stage: Stage) -> None:
     stage.voice.go.clear()
     asked = Asked(Say(text="80", voice_path="v"))
-    lane = threading.Thread(target=stage.handle, args=(asked,))
-    lane.start()
+    lane = in_a_lane(stage, asked)
     stage.voice.began.wait(5)
     stage.ask(StopSound())
     asked.wait()
@@ -300,7 +310,28 @@ def test_a_cancel_that_comes_before_the_queue(stage: Stage) -> None:
     assert not stage.outputs.opened
 
 
-def test_a_pause_is_silent_and_loses_nothing(stage: Stage) -> None:
+def test_a_long_pause_closes_the_loudspeaker(stage: Stage) -> None:
+    samples = (np.arange(2400) + 1).astype("<i2")
+    asked = stage.ask(Play(sample_rate=RATE), samples.tobytes())
+    stage.wait_for_sound()
+    stage.ask(PauseSound(paused=True))
+    stage.wait_until(lambda: "close" in stage.outputs.last.calls)
+    assert not asked.ended.is_set()
+    stage.ask(PauseSound(paused=False))
+    assert asked.wait() == SoundPlayed(seconds=0.3)
+    assert len(stage.outputs.opened) == 2
+    before, after = (set(speaker.heard().tolist()) for _, speaker in stage.outputs.opened)
+    assert set(range(50, 2401)) <= before | after
+
+
+def test_a_rate_that_nothing_can_play_is_refused(stage: Stage) -> None:
+    for rate in (0, -8000, 10**9):
+        assert stage.ask(Play(sample_rate=rate), bytes(80)).wait().code == "sound.bad_rate"
+    assert not stage.outputs.opened
+
+
+def test_a_pause_is_silent_and_loses_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_S", 10.0)
     samples = (np.arange(2400) + 1).astype("<i2")
     asked = stage.ask(Play(sample_rate=RATE), samples.tobytes())
     stage.wait_until(lambda: bool(stage.outputs.opened) and len(stage.outputs.last.heard()) > 800)
@@ -442,6 +473,67 @@ def test_a_text_that_cannot_be_spoken_fails_alone(stage: Stage) -> None:
     assert isinstance(last.wait(), SoundPlayed)
 
 
+def in_a_lane(stage: Stage, asked: Asked) -> threading.Thread:
+    lane = threading.Thread(target=stage.handle, args=(asked,))
+    lane.start()
+    return lane
+
+
+def test_the_first_part_is_heard_while_the_rest_is_made(stage: Stage) -> None:
+    stage.voice.go_on.clear()
+    asked = Asked(Say(text="800+800", voice_path="v", pause_after_s=0.05))
+    lane = in_a_lane(stage, asked)
+    stage.wait_for_sound()
+    stage.wait_until(lambda: bool(asked.progress))
+    started = asked.progress[0]
+    assert isinstance(started, SoundStarted)
+    assert started.seconds == pytest.approx(len("800+800") / 15), "an estimate"
+    time.sleep(0.2)
+    assert not asked.ended.is_set(), "it is heard, and not whole"
+    assert not stage.speaker.is_sounding
+    behind = Asked(Play(sample_rate=RATE), np.full(400, 7, np.int16).tobytes())
+    stage.handle(behind)
+    time.sleep(0.05)
+    assert not np.any(stage.outputs.last.sound() == 7), "what is behind it waits"
+    stage.voice.go_on.set()
+    assert asked.wait() == SoundPlayed(seconds=0.2)
+    lane.join()
+    behind.wait()
+    sound = stage.outputs.last.sound()
+    assert [np.count_nonzero(sound == level) > 750 for level in (1001, 1002)] == [True, True]
+    assert int(np.argmax(sound == 7)) - int(np.flatnonzero(sound == 1002)[-1]) > 0.04 * RATE
+
+
+def test_only_what_somebody_waits_for_is_hurried(stage: Stage) -> None:
+    for asked in [stage.say(800), stage.say(80)]:
+        asked.wait()
+    stage.say(80).wait()
+    assert stage.voice.hurries == [True, False, True]
+
+
+def test_a_text_that_fails_later_ends_with_its_reason(stage: Stage) -> None:
+    stage.voice.go_on.clear()
+    asked = Asked(Say(text="800+fails", voice_path="v"))
+    lane = in_a_lane(stage, asked)
+    stage.wait_for_sound()
+    stage.voice.go_on.set()
+    assert asked.wait().code == "voice.failed"
+    lane.join()
+    assert isinstance(stage.say(80).wait(), SoundPlayed)
+
+
+def test_no_more_is_made_for_a_loudspeaker_that_has_gone(stage: Stage) -> None:
+    stage.voice.go_on.clear()
+    asked = Asked(Say(text="80000+80", voice_path="v"))
+    lane = in_a_lane(stage, asked)
+    stage.wait_for_sound()
+    stage.outputs.last.lost = True
+    assert asked.wait().code == "speaker.lost"
+    lane.join(5)
+    assert not lane.is_alive()
+    assert len(stage.voice.spoken) == 1
+
+
 def test_speech_into_samples(stage: Stage) -> None:
     result = stage.ask(Synthesize(text="100", voice_path="v", speed=2.0)).wait()
     assert isinstance(result, Reply)
@@ -453,8 +545,7 @@ def test_speech_into_samples(stage: Stage) -> None:
 def test_speech_into_samples_can_be_cancelled(stage: Stage) -> None:
     stage.voice.go.clear()
     asked = Asked(Synthesize(text="80", voice_path="v"))
-    lane = threading.Thread(target=stage.handle, args=(asked,))
-    lane.start()
+    lane = in_a_lane(stage, asked)
     stage.voice.began.wait(5)
     asked.cancel()
     assert isinstance(asked.wait(), Cancelled)
@@ -467,5 +558,5 @@ def test_the_end_of_the_worker_closes_everything(stage: Stage, tmp_path: Path) -
     stage.speaker.end()
     assert all(each.is_cancelled for each in asked)
     assert stage.outputs.last.calls[-1] == "close"
-    assert stage.speaker._thread is None
+    assert stage.speaker._playback._thread is None
     assert stage.say(80).is_cancelled
