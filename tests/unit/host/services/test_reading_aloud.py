@@ -50,6 +50,7 @@ class Room:
         return asyncio.create_task(self.service.handlers()[ReadAloud](request, context))  # type: ignore[arg-type]
 
     async def ask(self, request: Any) -> None:
+        await asyncio.sleep(0)  # requests begin in the order of their coming
         await self.service.handlers()[type(request)](request, Context())
 
     def phases(self, reading: str = "r") -> list[str]:
@@ -165,7 +166,7 @@ async def test_pause_and_resume(room: Room) -> None:
     room.loudspeaker.holding = True
     reading = room.read()
     await room.ask(ControlReading(reading="r", paused=True))  # before anything is heard
-    await until(lambda: room.phases()[-1] == "paused")
+    await until(lambda: room.phases()[-1:] == ["paused"])
     await room.ask(ControlReading(reading="r", paused=True))
     await until(lambda: len(room.loudspeaker.line) == N_AHEAD)
     await room.ask(ControlReading(reading="r", paused=False))
