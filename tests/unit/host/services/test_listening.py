@@ -48,7 +48,7 @@ async def test_what_is_said_comes_back_and_the_sign_shows_while_it_is_open(tmp_p
     assert not room.use.quiet.is_set()
     await room.service.handlers()[FinishListening](FinishListening(), Context())
     reply, context = await listening
-    assert isinstance(reply, Reply) and dict(reply.body)["text"] == "red pump"  # type: ignore[call-overload]
+    assert isinstance(reply, Reply) and isinstance(reply.body, dict) and reply.body["text"] == "red pump"
     assert [message.type for message in context.forwarded][-2:] == ["microphone.partial", "microphone.state"]
     assert room.microphone_signs() == [True, False] and room.use.quiet.is_set()
     (record,) = room.desk.voice.of(Record)

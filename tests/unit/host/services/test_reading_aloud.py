@@ -54,9 +54,7 @@ class Room:
         await self.service.handlers()[type(request)](request, Context())
 
     def phases(self, reading: str = "r") -> list[str]:
-        return [
-            body.phase for body in self.contexts[reading].progressed if isinstance(body, ReadingProgress)
-        ]
+        return [body.phase for body in self.contexts[reading].progressed if isinstance(body, ReadingProgress)]
 
     def heard_ranges(self, text: str = TEXT) -> list[str]:
         return [

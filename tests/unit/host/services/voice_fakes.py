@@ -242,7 +242,9 @@ class Understanding:
         done_s = begun_s + len(payload) / 2 / 16_000
         self._done_s[request.handle] = done_s
         self.fed.append((len(payload), request.last))
-        segment = SpeechSegment(start_s=begun_s, end_s=done_s, text=f" piece {len(self.fed)} ", probability=0.5)
+        segment = SpeechSegment(
+            start_s=begun_s, end_s=done_s, text=f" piece {len(self.fed)} ", probability=0.5
+        )
         segments = (segment,) if payload and not self.silent else ()
         yield (
             TranscriptPart(
