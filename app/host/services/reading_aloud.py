@@ -93,6 +93,7 @@ class Reading:
         self._voice_path, self._language = str(voice.path), _language_of(voice)
         self._split()
         self._tell_heard()
+        warming = asyncio.create_task(self._warm_up(), name="voice")
         try:
             while not self._ended_by:
                 self._wake.clear()
@@ -106,9 +107,17 @@ class Reading:
                 if self._failure is not None:
                     raise self._failure
         finally:
-            await _ended(self._taken_back(0))
+            warming.cancel()
+            await _ended([warming, *self._taken_back(0)])
             await self._unpause()
         return self._ended_by
+
+    async def _warm_up(self) -> None:
+        """Have the voice loaded while the first sentence is still being written."""
+        if not self._sentences:
+            wish = Synthesize(text="One.", voice_path=self._voice_path)
+            with contextlib.suppress(AppError, Cancelled):  # the first sentence meets it again
+                await self._worker.call(wish, activity=_ACTIVITY)
 
     def _finish(self) -> None:
         if not self._sentences:

@@ -106,6 +106,16 @@ async def test_an_answer_is_read_while_it_is_written(room: Room) -> None:
     await room.ask(ExtendReading(reading="r", text="late", whole=True))  # silent: it has ended
 
 
+async def test_the_voice_is_loaded_while_the_first_sentence_is_written(room: Room) -> None:
+    room.desk.voice.script[Synthesize] = lambda request, payload: died("voice")  # it may be met again
+    reading = room.read("One is", whole=False)
+    await until(lambda: len(room.desk.voice.of(Synthesize)) == 1)
+    await room.ask(ExtendReading(reading="r", text="One is here.", whole=True))
+    assert (await reading).ended_by == "end" and room.loudspeaker.heard == ["One is here."]
+    await room.read()
+    assert len(room.desk.voice.of(Synthesize)) == 1
+
+
 async def test_stop_is_heard_at_once(room: Room) -> None:
     room.loudspeaker.holding = True
     reading = room.read()

@@ -158,7 +158,7 @@ async def test_the_doctor_tries_models_and_looks_for_devices(house: House) -> No
     assert {check.status for check in checks.values()} == {"ok"}
     assert "whisper-tiny" in checks["voice.speech_model"].detail
     assert "joe" in checks["voice.voice"].detail
-    assert checks["voice.sound"].detail == "1 microphones and 1 loudspeakers are there."
+    assert checks["voice.sound"].detail == "Plugged in: 1 microphone, 1 loudspeaker."
     assert house.desk.understanding.open_handles == set()
 
 
