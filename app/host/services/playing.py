@@ -163,7 +163,7 @@ class PlayingService:
         playback.volume, playback.device = settings.voice_volume, settings.speaker
         name = f"document.{request.document_id}"
         async with self._use.sounding(playback):
-            self._playbacks[name] = playback
+            self._playbacks[name] = playback  # the one before, of the same document, has ended
             try:
                 return ReadingEnded(ended_by=await playback.run())
             finally:

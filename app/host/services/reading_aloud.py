@@ -42,12 +42,12 @@ class Reading:
         gone: set when nothing of it is heard any more.
     """
 
-    def __init__(self, worker: Worker, voice: VoiceFile, context: RequestContext, request: ReadAloud) -> None:
+    def __init__(self, worker: Worker, context: RequestContext, request: ReadAloud) -> None:
         """Take a text; nothing is heard yet."""
-        self._worker, self._voice, self._context = worker, voice, context
-        self._language = next(iter(voice.entry.languages), "en")
+        self._worker, self._context = worker, context
+        self._text, self._whole = request.text, request.whole
+        self._voice_path, self._language = "", "en"
         self._sentences: Sequence[Sentence] = ()
-        self._whole = False
         self._next = self._current = 0
         self._saying: dict[int, asyncio.Task[None]] = {}
         self._ended_by = ""
@@ -57,11 +57,14 @@ class Reading:
         self._wake = asyncio.Event()
         self.speed, self.volume, self.device = 1.0, 1.0, ""
         self.gone = asyncio.Event()
-        self.extend(request.text, request.whole)
 
     def extend(self, text: str, whole: bool) -> None:
         """Take the text again, longer."""
-        self._sentences, self._whole = sentences(text, whole, self._language), whole
+        self._text, self._whole = text, whole
+        self._split()
+
+    def _split(self) -> None:
+        self._sentences = sentences(self._text, self._whole, self._language)
         self._wake.set()
 
     def end(self, ended_by: str) -> None:
@@ -85,9 +88,12 @@ class Reading:
             self._tell_heard()
         self._wake.set()
 
-    async def run(self) -> str:
+    async def run(self, voice: VoiceFile) -> str:
         """Read until the end, or until somebody ends it; give why. Raises AppError."""
-        self._tell("preparing")
+        self._voice_path, self._language = str(voice.path), _language_of(voice)
+        self._split()
+        self._tell_heard()
+        warming = asyncio.create_task(self._warm_up(), name="voice")
         try:
             while not self._ended_by:
                 self._wake.clear()
@@ -101,9 +107,17 @@ class Reading:
                 if self._failure is not None:
                     raise self._failure
         finally:
-            await _ended(self._taken_back(0))
+            warming.cancel()
+            await _ended([warming, *self._taken_back(0)])
             await self._unpause()
         return self._ended_by
+
+    async def _warm_up(self) -> None:
+        """Have the voice loaded while the first sentence is still being written."""
+        if not self._sentences:
+            wish = Synthesize(text="One.", voice_path=self._voice_path)
+            with contextlib.suppress(AppError, Cancelled):  # the first sentence meets it again
+                await self._worker.call(wish, activity=_ACTIVITY)
 
     def _finish(self) -> None:
         if not self._sentences:
@@ -123,7 +137,7 @@ class Reading:
         sentence = self._sentences[number]
         request = Say(
             text=sentence.words,
-            voice_path=str(self._voice.path),
+            voice_path=self._voice_path,
             speed=self.speed,
             volume=self.volume,
             device=self.device,
@@ -181,6 +195,10 @@ class Reading:
             self._context.progress(progress)
 
 
+def _language_of(voice: VoiceFile) -> str:
+    return next(iter(voice.entry.languages), "en")
+
+
 async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
     if tasks:
         await asyncio.wait(tasks)
@@ -213,13 +231,14 @@ class ReadingService:
         if request.reading in self._readings:
             raise UsageError("reading.twice", "This text is being read already.", "Stop it first.")
         settings = self._settings.current()
-        reading = Reading(self._worker, await self._models.voice(), context, request)
+        reading = Reading(self._worker, context, request)
         reading.speed = settings.voice_speed if request.speed is None else request.speed
         reading.volume, reading.device = settings.voice_volume, settings.speaker
-        self._readings[request.reading] = reading
+        self._readings[request.reading] = reading  # before anything is waited for: more text may come at once
         try:
+            voice = await self._models.voice()
             async with self._use.sounding(reading):
-                return ReadingEnded(ended_by=await reading.run())
+                return ReadingEnded(ended_by=await reading.run(voice))
         finally:
             del self._readings[request.reading]
 
@@ -245,7 +264,7 @@ class ReadingService:
     async def _speak(self, request: SpeakText, context: RequestContext) -> Reply:
         """Speak a text into samples, sentence by sentence."""
         voice = await self._models.voice(request.voice)
-        found = sentences(request.text, True, next(iter(voice.entry.languages), "en"))
+        found = sentences(request.text, True, _language_of(voice))
         if not found:
             raise UsageError(
                 "reading.nothing", "There is nothing in this text that can be spoken.", "Give other text."

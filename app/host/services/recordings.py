@@ -56,11 +56,10 @@ class RecordingsService:
         self._task: asyncio.Task[None] | None = None
         self._helpers: set[asyncio.Task[None]] = set()
         self._deferred_with: frozenset[str] | None = None
-        self._speech_settings: tuple[object, ...] = ()
+        self._speech_settings: tuple[object, ...] | None = None  # with which recordings were tried
 
     def open(self) -> None:
         """Begin to look for recordings that wait."""
-        self._speech_settings = _speech_settings(self._settings.current())
         self._wake.set()
         self._task = asyncio.create_task(self._run(), name="recordings")
 
@@ -92,8 +91,7 @@ class RecordingsService:
     def on_settings(self, settings: Settings) -> None:
         """Try again what waits for another model or language, once these have changed."""
         wanted = _speech_settings(settings)
-        if wanted != self._speech_settings:
-            self._speech_settings = wanted
+        if self._speech_settings is not None and wanted != self._speech_settings:
             self._help(self._resume())
 
     async def look_for_models(self) -> None:
@@ -102,7 +100,7 @@ class RecordingsService:
             await self._resume()
 
     async def _resume(self) -> None:
-        self._deferred_with = None
+        self._deferred_with = self._speech_settings = None
         await self._tell_library(ResumeRecordings())
         self._wake.set()
 
@@ -171,6 +169,7 @@ class RecordingsService:
     async def _transcribe(self, recording: WaitingRecording) -> None:
         """Transcribe one recording and tell the library how it ended; the border of a task."""
         progress = Progress()
+        self._speech_settings = _speech_settings(self._settings.current())
         try:
             options = await speech_options(self._models, self._settings)
             await self._advance(recording, options, progress)

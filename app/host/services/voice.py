@@ -58,7 +58,8 @@ class VoiceService:
             events: get VoiceActivity.
             watch_period_s: between looks at what is idle, and at what has come.
         """
-        self._workers = (decoder, voice) = workers["decoder"], workers["voice"]
+        decoder, voice = workers["decoder"], workers["voice"]
+        self._workers = decoder, voice
         self._settings, self._watch_period_s = settings, watch_period_s
         self._use = VoiceUse(events)
         self.models = VoiceModels(models_dir, paths.models_dir, settings)
@@ -129,8 +130,8 @@ class VoiceService:
 
     async def _rest_idle(self) -> None:
         """End workers that nobody has used for as long as models may stay in memory without use."""
-        limit_s = self._settings.current().idle_unload_minutes * 60
-        for worker in self._workers:
+        for worker in (worker for worker in self._workers if worker.idle_s):
+            limit_s = self._settings.current().idle_unload_minutes * 60
             if limit_s and worker.idle_s >= limit_s:
                 log.info("the %s worker rests", worker.kind)
                 await worker.rest()

@@ -69,7 +69,10 @@ class VoiceChecks:
             return _finding("voice.sound", error, "")
         if devices.problem:
             return Check(name="voice.sound", status="warning", detail=devices.problem, hint=devices.hint)
-        counts = f"{len(devices.inputs)} microphones and {len(devices.outputs)} loudspeakers are there."
+        counts = (
+            f"Plugged in: {_count(len(devices.inputs), 'microphone')}, "
+            f"{_count(len(devices.outputs), 'loudspeaker')}."
+        )
         missing = [
             what
             for what, found in (("microphone", devices.inputs), ("loudspeaker", devices.outputs))
@@ -83,6 +86,10 @@ class VoiceChecks:
                 hint=f"Plug in a {' and a '.join(missing)} to talk to the program and to hear it.",
             )
         return Check(name="voice.sound", status="ok", detail=counts)
+
+
+def _count(n: int, what: str) -> str:
+    return f"1 {what}" if n == 1 else f"{n} {what}s"
 
 
 def _finding(name: str, error: AppError, expected: str) -> Check:

@@ -28,7 +28,7 @@ def test_the_hint_fits_the_worker_and_the_cause() -> None:
     error = deaths.from_exit(-9).to_error("inference", "while writing an answer")
     assert error.user_message.endswith("while writing an answer.") and "smaller model" in error.hint
     assert "stored is safe" in deaths.from_exit(-9).to_error("library").hint
-    assert deaths.from_exit(1).to_error("voice").hint == "Try again."
-    assert deaths.name_of("voice") == "The voice process"
+    assert deaths.from_exit(1).to_error("probe").hint == "Try again."
+    assert deaths.name_of("other") == "The other process"
     assert "No such file" in deaths.not_started("No such file").cause
     assert "0.5 seconds" in deaths.silent_start(0.5).cause

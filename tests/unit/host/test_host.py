@@ -85,7 +85,7 @@ async def start(paths: DataPaths, tmp_path: Path) -> AsyncIterator[Start]:
         assert lock is not None
         models_dir = tmp_path / "starter"
         (models_dir / "chat").mkdir(parents=True, exist_ok=True)
-        modes = {"library": library_mode, "inference": "normal", "render": "normal"}
+        modes = dict.fromkeys(process.WORKERS, "normal") | {"library": library_mode}
         options = HostOptions(
             linger_s=60.0,
             commands={kind: fake_command(kind, mode, tmp_path) for kind, mode in modes.items()},
@@ -119,7 +119,7 @@ async def test_answers_for_itself(start: Start) -> None:
     status = await client.call(GetHostStatus())
     assert (status.pid, status.n_clients, status.busy) == (os.getpid(), 1, False)
     assert status.data_dir == str(running.paths.root)
-    assert {worker.kind for worker in status.workers} == {"library", "inference", "render"}
+    assert {worker.kind for worker in status.workers} == set(process.WORKERS)
     assert mode_of(running.paths.root) == 0o700
     assert mode_of(running.paths.endpoint_path) == 0o600
     endpoint = read_endpoint(running.paths.endpoint_path)

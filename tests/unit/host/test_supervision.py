@@ -311,3 +311,26 @@ async def test_workers_run_below_the_priority_of_the_window(make_worker: WorkerM
     assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
     assert os.getpgid(pid) == pid
     assert fake_command("library")
+
+
+async def test_a_worker_that_rests_starts_again_on_demand(make_worker: WorkerMaker, events: Recorder) -> None:
+    worker = make_worker("voice")
+    await worker.rest()  # nothing runs
+    assert worker.idle_s == 0.0
+    first = await pid_of(worker)
+    await until(lambda: worker.idle_s > 0.0)
+    open_request = asyncio.create_task(worker.call(say("wait")))
+    await until(lambda: worker.idle_s == 0.0)
+    await worker.rest()  # somebody waits for an answer
+    assert is_alive(first)
+    open_request.cancel()
+    await asyncio.wait([open_request])
+    resting = asyncio.create_task(worker.rest())
+    await asyncio.sleep(0)
+    second = await pid_of(worker)  # asked while it ends: the next process answers
+    await resting
+    assert not is_alive(first) and second != first
+    await worker.rest()
+    assert worker.status().state == "stopped" and not is_alive(second)
+    assert worker.status().restarts == 0 and events.notices() == []
+    await worker.stop()

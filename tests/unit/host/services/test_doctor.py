@@ -82,6 +82,23 @@ def finding(name: str, status: str = "ok") -> Check:
     return Check(name=name, status=status, detail="x")
 
 
+async def trial() -> tuple[Check, ...]:
+    return (finding("voice.sound", "warning"),)
+
+
+async def test_trials_of_other_services_are_findings(paths: DataPaths) -> None:
+    lock = take(paths)
+    assert lock is not None
+    report: Body = DoctorReport(checks=())
+    service = DoctorService(
+        paths, Library(report), Engine(generation(4)), Models(INFO), {}, [], trials=[trial]
+    )
+    (handler,) = service.handlers().values()
+    answer: Any = await handler(RunDoctor(), Context())
+    assert finding("voice.sound", "warning") in answer.checks
+    lock.release()
+
+
 async def run(paths: DataPaths, library: Any, engine: Any, models: Any, workers: Any) -> dict[str, Check]:
     service = DoctorService(
         paths, Library(library), Engine(engine), Models(models), workers, [lambda: [finding("chats.db")]]

@@ -7,9 +7,23 @@ import pytest
 from app.core.errors import AppError, WorkerError
 from app.host.services import library as module
 from app.host.services.library import INTERNAL, LibraryService
-from app.protocol.body import request_types
+from app.protocol.body import request_types, to_message
 from app.protocol.envelope import Message
-from app.protocol.library import AddPaths, LibraryStatus, RemoveFiles, RemoveResult, Search
+from app.protocol.library import (
+    AddPaths,
+    FailRecording,
+    GetTextTimes,
+    LibraryStatus,
+    NoteTranscription,
+    RecordingUnwanted,
+    RecordingWaits,
+    RemoveFiles,
+    RemoveResult,
+    ResumeRecordings,
+    Search,
+    StoreTranscript,
+    TakeRecording,
+)
 from tests.unit.host.conftest import Context, Recorder, WorkerMaker, say, until
 
 
@@ -91,6 +105,30 @@ async def test_events_are_passed_on_and_bad_ones_dropped(
     service._on_event(Message("future.event", {"a": 1}))
     service._on_event(Message(LibraryStatus.TYPE, {"paused": "perhaps"}))
     assert [message.type for message in events.messages] == ["future.event"]
-    assert "bad status" in caplog.text
+    assert "bad event" in caplog.text
     caplog.clear()
     assert module.MODULE == "app.protocol.library" and Context().payload == b""
+
+
+async def test_events_about_recordings_stay_in_the_host(make_worker: WorkerMaker, events: Recorder) -> None:
+    service = LibraryService(make_worker("library"), events)
+    service._on_event(to_message(RecordingWaits()))  # nobody listens yet
+    heard: list[object] = []
+    service.listen(heard.append, heard.append)
+    service._on_event(to_message(RecordingUnwanted(location_id=1, revision=2)))
+    assert heard == [RecordingUnwanted(location_id=1, revision=2)] and events.messages == []
+    await service.throttle(True)
+    await service.throttle(True)
+    await service.throttle(False)
+    await service.throttle(False)
+    assert heard[1:] == [True, False]
+    await service.call(RemoveFiles())
+    await until(lambda: heard[-1] == RecordingWaits())  # a worker that starts may have some
+
+
+async def test_front_ends_cannot_take_recordings(make_worker: WorkerMaker, events: Recorder) -> None:
+    offered = LibraryService(make_worker("library"), events).handlers()
+    assert not {TakeRecording, StoreTranscript, FailRecording, NoteTranscription, ResumeRecordings} & set(
+        offered
+    )
+    assert GetTextTimes in offered
