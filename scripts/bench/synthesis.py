@@ -34,7 +34,7 @@ from app.protocol.body import Body
 from app.protocol.speech import Say, SoundPlayed, SoundStarted, StopSound, Synthesize
 from app.worker.voice.synthesis import PiperVoice
 from scripts.bench.worker_client import RequestCancelled, WorkerClient
-from tests.sound_card import SoundCard, is_available
+from scripts.faults.sound_card import SoundCard, is_available
 
 MIN_SPEED = 5.0
 MAX_FIRST_SOUND_S = 1.0

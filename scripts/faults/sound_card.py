@@ -44,6 +44,7 @@ class SoundCard:
     """
 
     def __init__(self) -> None:
+        """Prepare; `start` begins, or the context manager does, with one device of each kind."""
         # A short path: a socket's name has about 100 characters at most.
         self._folder = Path(tempfile.mkdtemp(prefix="h2ogpt-sound-", dir="/tmp"))
         self.address = f"unix:{self._folder}/socket"
@@ -56,6 +57,7 @@ class SoundCard:
         return {"PULSE_SERVER": self.address, "PULSE_COOKIE": str(self._folder / "cookie")}
 
     def __enter__(self) -> Self:
+        """Start the server with a loudspeaker and a microphone."""
         try:
             self.start()
             self.add_loudspeaker(SPEAKER, "Desk speaker")
@@ -70,6 +72,7 @@ class SoundCard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """End the server and remove what it wrote."""
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -235,6 +238,7 @@ class Playing:
     """Samples that are being played into a room."""
 
     def __init__(self, card: SoundCard, samples: Samples, rate: int, sink: str) -> None:
+        """Begin to play."""
         self._process = card.client(
             "pacat",
             "--playback",
@@ -278,6 +282,7 @@ class SpeakerRecording:
     """
 
     def __init__(self, card: SoundCard, rate: int, source: str) -> None:
+        """Begin to record; returns when the first samples came."""
         self.rate = rate
         self._process = card.client(
             "parec",
@@ -296,11 +301,13 @@ class SpeakerRecording:
         self.wait_for(lambda samples: len(samples) > 0)
 
     def __enter__(self) -> Self:
+        """Give it; it runs already."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """End it."""
         self.stop()
 
     def _read(self) -> None:

@@ -12,7 +12,7 @@ from app.worker.voice.devices import SoundSystem
 from app.worker.voice.ports import Samples
 from app.worker.voice.speaking import Speaker
 from app.worker.voice.synthesis import PiperVoice, Voices
-from tests.sound_card import MICROPHONE, MICROPHONE_ID, SPEAKER, SPEAKER_ID, SoundCard, is_available
+from scripts.faults.sound_card import MICROPHONE, MICROPHONE_ID, SPEAKER, SPEAKER_ID, SoundCard, is_available
 from tests.worker.voice.jobs import VOICE, Asked
 
 pytestmark = [

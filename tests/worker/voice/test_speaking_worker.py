@@ -18,7 +18,7 @@ from app.protocol.speech import (
     Synthesize,
 )
 from scripts.bench.worker_client import RequestCancelled, RequestFailed, WorkerClient, WorkerGone
-from tests.sound_card import SPEAKER, SoundCard, is_available
+from scripts.faults.sound_card import SPEAKER, SoundCard, is_available
 from tests.worker.voice.jobs import VOICE
 
 pytestmark = [
