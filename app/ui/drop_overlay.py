@@ -100,10 +100,10 @@ class DropOverlay(QFrame):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Let the window shine through."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ground = self._theme.colour("accent_soft")
-        ground.setAlphaF(0.94)
-        painter.setBrush(ground)
-        painter.setPen(QPen(self._theme.colour("accent"), 2, Qt.PenStyle.DashLine))
-        painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), RADIUS_L, RADIUS_L)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            ground = self._theme.colour("accent_soft")
+            ground.setAlphaF(0.94)
+            painter.setBrush(ground)
+            painter.setPen(QPen(self._theme.colour("accent"), 2, Qt.PenStyle.DashLine))
+            painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), RADIUS_L, RADIUS_L)

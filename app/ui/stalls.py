@@ -92,3 +92,4 @@ class StallMonitor(QObject):
                 frame = sys._current_frames().get(self._main_thread_id)
                 if frame is not None:
                     self._stack = "".join(traceback.format_stack(frame))
+                del frame  # it would keep alive what the window's thread holds, a painter for one

@@ -43,10 +43,12 @@ class BusyIndicator(QWidget):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the arc."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(2, 2, -2, -2)
-        painter.setPen(QPen(self._theme.colour("border"), 2))
-        painter.drawEllipse(box)
-        painter.setPen(QPen(self._theme.colour("busy"), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        painter.drawArc(box, self._angle * 16, 100 * 16)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            box = QRectF(self.rect()).adjusted(2, 2, -2, -2)
+            painter.setPen(QPen(self._theme.colour("border"), 2))
+            painter.drawEllipse(box)
+            painter.setPen(
+                QPen(self._theme.colour("busy"), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
+            )
+            painter.drawArc(box, self._angle * 16, 100 * 16)

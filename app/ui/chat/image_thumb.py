@@ -63,25 +63,27 @@ class ImageThumb(QToolButton):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Paint the thumbnail with round corners, filling the button."""
-        painter = QPainter(self)
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        path = QPainterPath()
-        path.addRoundedRect(box, RADIUS_M, RADIUS_M)
-        painter.fillPath(path, self._theme.colour("pressed"))
-        picture = self._thumbnails.image(self._image.sha256)
-        if picture is None:
-            failed = self._thumbnails.failure(self._image.sha256) is not None
-            name, colour = ("error", "error") if failed else ("picture", "text_faint")
-            sign = icon_pixmap(name, self._theme.colour(colour), ICON_SIZE, self.devicePixelRatioF())
-            painter.drawPixmap((self.width() - ICON_SIZE) // 2, (self.height() - ICON_SIZE) // 2, sign)
-        else:
-            painter.setClipPath(path)
-            scale = max(box.width() / picture.width(), box.height() / picture.height())
-            size = QSize(round(picture.width() * scale), round(picture.height() * scale))
-            left, top = (self.width() - size.width()) / 2, (self.height() - size.height()) / 2
-            painter.drawImage(QRectF(left, top, size.width(), size.height()), picture)
-            painter.setClipping(False)
-        edge = "focus" if self.hasFocus() else "border"
-        painter.setPen(QPen(self._theme.colour(edge), 2 if self.hasFocus() else 1))
-        painter.drawPath(path)
+        with QPainter(self) as painter:
+            painter.setRenderHints(
+                QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform
+            )
+            box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            path = QPainterPath()
+            path.addRoundedRect(box, RADIUS_M, RADIUS_M)
+            painter.fillPath(path, self._theme.colour("pressed"))
+            picture = self._thumbnails.image(self._image.sha256)
+            if picture is None:
+                failed = self._thumbnails.failure(self._image.sha256) is not None
+                name, colour = ("error", "error") if failed else ("picture", "text_faint")
+                sign = icon_pixmap(name, self._theme.colour(colour), ICON_SIZE, self.devicePixelRatioF())
+                painter.drawPixmap((self.width() - ICON_SIZE) // 2, (self.height() - ICON_SIZE) // 2, sign)
+            else:
+                painter.setClipPath(path)
+                scale = max(box.width() / picture.width(), box.height() / picture.height())
+                size = QSize(round(picture.width() * scale), round(picture.height() * scale))
+                left, top = (self.width() - size.width()) / 2, (self.height() - size.height()) / 2
+                painter.drawImage(QRectF(left, top, size.width(), size.height()), picture)
+                painter.setClipping(False)
+            edge = "focus" if self.hasFocus() else "border"
+            painter.setPen(QPen(self._theme.colour(edge), 2 if self.hasFocus() else 1))
+            painter.drawPath(path)

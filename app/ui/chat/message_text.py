@@ -398,9 +398,8 @@ class MessageText(QTextBrowser):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Paint grounds of code, quotes and citations, then the text."""
-        painter = QPainter(self.viewport())
-        self._paint_backgrounds(painter)
-        painter.end()
+        with QPainter(self.viewport()) as painter:
+            self._paint_backgrounds(painter)
         super().paintEvent(event)
 
     def resizeEvent(self, event: QResizeEvent, /) -> None:

@@ -172,11 +172,11 @@ class UserMessageWidget(MessageWidget):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Paint the bubble."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.colour("bubble"))
-        painter.drawRoundedRect(self._bubble, RADIUS_L, RADIUS_L)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.colour("bubble"))
+            painter.drawRoundedRect(self._bubble, RADIUS_L, RADIUS_L)
 
 
 class AnswerWidget(MessageWidget):

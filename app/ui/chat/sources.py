@@ -87,15 +87,15 @@ class SourceButton(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the line."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = self.rect().adjusted(1, 1, -1, -1)
-        self._paint_ground(painter, box)
-        x = box.left() + SPACE_S
-        x = self._paint_number(painter, x, box)
-        x = self._paint_check(painter, x, box)
-        x = self._paint_place(painter, x, box)
-        self._paint_quote(painter, x, box)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            box = self.rect().adjusted(1, 1, -1, -1)
+            self._paint_ground(painter, box)
+            x = box.left() + SPACE_S
+            x = self._paint_number(painter, x, box)
+            x = self._paint_check(painter, x, box)
+            x = self._paint_place(painter, x, box)
+            self._paint_quote(painter, x, box)
 
     def _paint_ground(self, painter: QPainter, box: QRect) -> None:
         hovered = self.underMouse() or self.isDown()

@@ -35,21 +35,25 @@ class TickBox(QCheckBox):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw ground, box, tick and text."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        checked = self.isChecked()
-        if self.underMouse() or self.hasFocus():
-            painter.setPen(self._theme.colour("focus") if self.hasFocus() else Qt.PenStyle.NoPen)
-            painter.setBrush(self._theme.colour("hover"))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_S, RADIUS_S)
-        box = QRectF(SPACE_S / 2 + 0.5, (self.height() - _BOX) / 2 + 0.5, _BOX - 1, _BOX - 1)
-        painter.setPen(QPen(self._theme.colour("accent" if checked else "border_strong"), 1))
-        painter.setBrush(self._theme.colour("accent" if checked else "raised"))
-        painter.drawRoundedRect(box, RADIUS_S, RADIUS_S)
-        if checked:
-            tick = icon_pixmap("check", self._theme.colour("on_accent"), _BOX - 2, self.devicePixelRatioF())
-            painter.drawPixmap(round(box.x() + 0.5), round(box.y() + 0.5), tick)
-        painter.setPen(self._theme.colour("text" if self.isEnabled() else "text_faint"))
-        words = QRectF(self.rect()).adjusted(_BOX + SPACE_S * 1.5, 0, 0, 0)
-        flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic
-        painter.drawText(words, flags, self.text())
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            checked = self.isChecked()
+            if self.underMouse() or self.hasFocus():
+                painter.setPen(self._theme.colour("focus") if self.hasFocus() else Qt.PenStyle.NoPen)
+                painter.setBrush(self._theme.colour("hover"))
+                painter.drawRoundedRect(
+                    QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_S, RADIUS_S
+                )
+            box = QRectF(SPACE_S / 2 + 0.5, (self.height() - _BOX) / 2 + 0.5, _BOX - 1, _BOX - 1)
+            painter.setPen(QPen(self._theme.colour("accent" if checked else "border_strong"), 1))
+            painter.setBrush(self._theme.colour("accent" if checked else "raised"))
+            painter.drawRoundedRect(box, RADIUS_S, RADIUS_S)
+            if checked:
+                tick = icon_pixmap(
+                    "check", self._theme.colour("on_accent"), _BOX - 2, self.devicePixelRatioF()
+                )
+                painter.drawPixmap(round(box.x() + 0.5), round(box.y() + 0.5), tick)
+            painter.setPen(self._theme.colour("text" if self.isEnabled() else "text_faint"))
+            words = QRectF(self.rect()).adjusted(_BOX + SPACE_S * 1.5, 0, 0, 0)
+            flags = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic
+            painter.drawText(words, flags, self.text())

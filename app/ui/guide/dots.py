@@ -29,11 +29,11 @@ class Dots(QWidget):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the dots."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        for number in range(self._count):
-            is_current = number == self._current
-            painter.setBrush(self._theme.colour("accent" if is_current else "border_strong"))
-            radius = _RADIUS if is_current else _RADIUS - 1
-            painter.drawEllipse(QPointF(_STEP * (number + 0.5), _STEP / 2), radius, radius)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            for number in range(self._count):
+                is_current = number == self._current
+                painter.setBrush(self._theme.colour("accent" if is_current else "border_strong"))
+                radius = _RADIUS if is_current else _RADIUS - 1
+                painter.drawEllipse(QPointF(_STEP * (number + 0.5), _STEP / 2), radius, radius)

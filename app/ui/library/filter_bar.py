@@ -25,16 +25,15 @@ class ChevronBox(QComboBox):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the box and the arrow."""
         super().paintEvent(event)
-        painter = QPainter(self)
-        ratio = self.devicePixelRatioF()
-        pixmap = icon_pixmap("chevron-down", self._theme.colour("text_muted"), _ARROW, ratio)
-        place = QStyle.visualRect(
-            self.layoutDirection(),
-            self.rect(),
-            QRect(self.width() - _ARROW - SPACE_S, (self.height() - _ARROW) // 2, _ARROW, _ARROW),
-        )
-        painter.drawPixmap(place.topLeft(), pixmap)
-        painter.end()
+        with QPainter(self) as painter:
+            ratio = self.devicePixelRatioF()
+            pixmap = icon_pixmap("chevron-down", self._theme.colour("text_muted"), _ARROW, ratio)
+            place = QStyle.visualRect(
+                self.layoutDirection(),
+                self.rect(),
+                QRect(self.width() - _ARROW - SPACE_S, (self.height() - _ARROW) // 2, _ARROW, _ARROW),
+            )
+            painter.drawPixmap(place.topLeft(), pixmap)
 
 
 class FilterBar(QWidget):

@@ -374,13 +374,12 @@ class PagesView(QAbstractScrollArea):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the pages that show."""
-        painter = QPainter(self.viewport())
-        painter.fillRect(event.rect(), self._painter.surround())
-        for index in self._visible():
-            rect = self.page_rect(index + 1)
-            if rect.toAlignedRect().intersects(event.rect().adjusted(-8, -8, 8, 8)):
-                self._painter.draw(painter, rect, self.scale, self._content(index + 1))
-        painter.end()
+        with QPainter(self.viewport()) as painter:
+            painter.fillRect(event.rect(), self._painter.surround())
+            for index in self._visible():
+                rect = self.page_rect(index + 1)
+                if rect.toAlignedRect().intersects(event.rect().adjusted(-8, -8, 8, 8)):
+                    self._painter.draw(painter, rect, self.scale, self._content(index + 1))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the place on the page; zoom anew where the zoom follows the size."""

@@ -64,15 +64,17 @@ class TimeGutter(QWidget):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the times, right-aligned."""
-        painter = QPainter(self)
-        font = QFont(self.font())
-        font.setPointSizeF(font.pointSizeF() * FONT_SMALL)
-        painter.setFont(font)
-        for top, height, seconds in self._marks:
-            heard = seconds == self._heard_s
-            painter.setPen(self._theme.colour("accent" if heard else "text_faint"))
-            box = QRect(0, top, self.width() - SPACE_S, height)
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, clock(seconds))
+        with QPainter(self) as painter:
+            font = QFont(self.font())
+            font.setPointSizeF(font.pointSizeF() * FONT_SMALL)
+            painter.setFont(font)
+            for top, height, seconds in self._marks:
+                heard = seconds == self._heard_s
+                painter.setPen(self._theme.colour("accent" if heard else "text_faint"))
+                box = QRect(0, top, self.width() - SPACE_S, height)
+                painter.drawText(
+                    box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, clock(seconds)
+                )
 
     def mouseMoveEvent(self, event: QMouseEvent, /) -> None:
         """Show that a time can be clicked."""

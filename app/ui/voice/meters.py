@@ -52,15 +52,15 @@ class LevelMeter(QWidget):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw ground and level."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        ground = QRectF(0, (self.height() - 6) / 2, self.width(), 6)
-        painter.setBrush(self._theme.colour("pressed"))
-        painter.drawRoundedRect(ground, 3, 3)
-        if self.share > 0:
-            painter.setBrush(self._theme.colour("warning" if self._level_db > _LOUD_DB else "ok"))
-            painter.drawRoundedRect(QRectF(0, ground.y(), max(6.0, ground.width() * self.share), 6), 3, 3)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            ground = QRectF(0, (self.height() - 6) / 2, self.width(), 6)
+            painter.setBrush(self._theme.colour("pressed"))
+            painter.drawRoundedRect(ground, 3, 3)
+            if self.share > 0:
+                painter.setBrush(self._theme.colour("warning" if self._level_db > _LOUD_DB else "ok"))
+                painter.drawRoundedRect(QRectF(0, ground.y(), max(6.0, ground.width() * self.share), 6), 3, 3)
 
 
 class Waveform(QWidget):
@@ -124,17 +124,19 @@ class Waveform(QWidget):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw a bar for each 40 ms over a middle line."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        n_bars = self.width() // (_BAR + _GAP)
-        bars = self.bars(n_bars)
-        middle = self.height() / 2
-        painter.setBrush(self._theme.colour("border"))
-        painter.drawRect(QRectF(0, middle - 0.5, self.width(), 1))
-        painter.setBrush(self._theme.colour(self._role))
-        left = self.width() - len(bars) * (_BAR + _GAP)
-        for number, bar in enumerate(bars):
-            height = max(_LEAST_BAR, min(1.0, bar) ** 0.5 * self.height())  # the ear hears no more linearly
-            x = left + number * (_BAR + _GAP)
-            painter.drawRoundedRect(QRectF(x, middle - height / 2, _BAR, height), 1.5, 1.5)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            n_bars = self.width() // (_BAR + _GAP)
+            bars = self.bars(n_bars)
+            middle = self.height() / 2
+            painter.setBrush(self._theme.colour("border"))
+            painter.drawRect(QRectF(0, middle - 0.5, self.width(), 1))
+            painter.setBrush(self._theme.colour(self._role))
+            left = self.width() - len(bars) * (_BAR + _GAP)
+            for number, bar in enumerate(bars):
+                height = max(
+                    _LEAST_BAR, min(1.0, bar) ** 0.5 * self.height()
+                )  # the ear hears no more linearly
+                x = left + number * (_BAR + _GAP)
+                painter.drawRoundedRect(QRectF(x, middle - height / 2, _BAR, height), 1.5, 1.5)

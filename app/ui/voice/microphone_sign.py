@@ -50,18 +50,18 @@ class MicrophoneSign(QWidget):
 
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw ring, disc and microphone."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        middle = QRectF(self.rect()).center()
-        if self._is_open:
-            ring = self._theme.colour("error")
-            ring.setAlphaF(0.28)
-            size = _DISC + (_SIZE - _DISC) * max(0.35, self._share)
-            painter.setBrush(ring)
-            painter.drawEllipse(middle, size / 2, size / 2)
-        painter.setBrush(self._theme.colour("error" if self._is_open else "pressed"))
-        painter.drawEllipse(middle, _DISC / 2, _DISC / 2)
-        name, role = ("microphone-open", "raised") if self._is_open else ("microphone", "text_muted")
-        shown = icon_pixmap(name, self._theme.colour(role), _ICON, self.devicePixelRatioF())
-        painter.drawPixmap(round((_SIZE - _ICON) / 2), round((_SIZE - _ICON) / 2), shown)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            middle = QRectF(self.rect()).center()
+            if self._is_open:
+                ring = self._theme.colour("error")
+                ring.setAlphaF(0.28)
+                size = _DISC + (_SIZE - _DISC) * max(0.35, self._share)
+                painter.setBrush(ring)
+                painter.drawEllipse(middle, size / 2, size / 2)
+            painter.setBrush(self._theme.colour("error" if self._is_open else "pressed"))
+            painter.drawEllipse(middle, _DISC / 2, _DISC / 2)
+            name, role = ("microphone-open", "raised") if self._is_open else ("microphone", "text_muted")
+            shown = icon_pixmap(name, self._theme.colour(role), _ICON, self.devicePixelRatioF())
+            painter.drawPixmap(round((_SIZE - _ICON) / 2), round((_SIZE - _ICON) / 2), shown)
