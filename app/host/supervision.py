@@ -110,6 +110,11 @@ class Worker:
         self._crashes.clear()
         self._n_restarts = 0
 
+    def revive(self) -> None:
+        """Let the next request start what was given up: a person asks for it, so it is no loop."""
+        if self._state == "failed":
+            self.forgive()
+
     async def stop(self) -> None:
         """End the process within the limit; later requests fail."""
         self._stopping = True

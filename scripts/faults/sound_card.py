@@ -28,7 +28,7 @@ SPEAKER_ID, MICROPHONE_ID = f"server:{SPEAKER}", f"server:{MICROPHONE}"
 RATE = 48_000
 _ROOM = "room"
 _PATIENCE_S = 10.0
-_COMMANDS = ("pulseaudio", "pactl", "parec", "pacat")
+_COMMANDS = ("pulseaudio", "pactl", "parec", "pacat", "setpriv")
 
 
 def is_available() -> bool:
@@ -65,7 +65,7 @@ class SoundCard:
             self.set_default_loudspeaker(SPEAKER)
             self.set_default_microphone(MICROPHONE)
         except BaseException:
-            self.stop()
+            self._end()
             raise
         return self
 
@@ -73,6 +73,9 @@ class SoundCard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the server and remove what it wrote."""
+        self._end()
+
+    def _end(self) -> None:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -86,6 +89,8 @@ class SoundCard:
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    "setpriv",
+                    "--pdeathsig=KILL",  # it ends with the tests, even where those are killed
                     "pulseaudio",
                     "-n",
                     "--daemonize=no",

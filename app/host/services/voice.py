@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from app.core.errors import AppError
 from app.core.paths import DataPaths
 from app.host.services.library import LibraryService
 from app.host.services.listening import ListeningService
 from app.host.services.playing import PlayingService
-from app.host.services.ports import Events, Handler, RequestContext
+from app.host.services.ports import Events, Handler, Reply, RequestContext
 from app.host.services.reading_aloud import ReadingService
 from app.host.services.recordings import RecordingsService
 from app.host.services.settings import SettingsService
@@ -23,7 +24,7 @@ from app.protocol.body import Body
 from app.protocol.envelope import Message
 from app.protocol.speech import SoundInterrupted
 from app.protocol.system import Check, Empty
-from app.protocol.voice import ControlReading, GetVoiceChoices, VoiceChoices
+from app.protocol.voice import ControlReading, GetVoiceChoices, ListAudioDevices, VoiceChoices
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +81,21 @@ class VoiceService:
         parts = (self._listening, self._reading, self._playing, self._transcribing)
         handlers: dict[type[Body], Handler] = {GetVoiceChoices: self._choices}
         for part in parts:
-            handlers |= part.handlers()
+            handlers |= {kind: self._reviving(kind, handler) for kind, handler in part.handlers().items()}
         self._control_reading = handlers[ControlReading]
         return handlers | {ControlReading: self._control}
+
+    def _reviving(self, request_type: type[Body], handler: Handler) -> Handler:
+        """Let a person's request start workers again that were given up after crashes."""
+        if request_type is ListAudioDevices:  # a dialog asks again and again by itself
+            return handler
+
+        async def handle(request: Any, context: RequestContext) -> Body | Reply:
+            for worker in self._workers:
+                worker.revive()
+            return await handler(request, context)
+
+        return handle
 
     def open(self) -> None:
         """Go on with recordings that the end of the program before broke off."""

@@ -165,6 +165,18 @@ async def test_three_crashes_end_the_restarts_until_forgiven(
     assert await pid_of(worker)
 
 
+async def test_a_person_revives_what_was_given_up(make_worker: WorkerMaker) -> None:
+    worker = make_worker(limits=replace(QUICK, n_crashes=1))
+    worker.revive()  # nothing to do
+    with pytest.raises(WorkerError, match=r"worker\.died"):
+        await worker.call(say("SIGSEGV"))
+    await until(lambda: worker.status().state == "failed")
+    with pytest.raises(WorkerError, match=r"worker\.failed"):
+        await pid_of(worker)
+    worker.revive()
+    assert await pid_of(worker)
+
+
 async def test_waiting_requests_learn_that_the_worker_is_given_up(make_worker: WorkerMaker) -> None:
     worker = make_worker(mode="SIGSEGV")
     with pytest.raises(WorkerError, match=r"worker\.failed"):

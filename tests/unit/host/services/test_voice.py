@@ -33,8 +33,10 @@ from app.protocol.system import Check
 from app.protocol.voice import (
     ControlReading,
     GetVoiceChoices,
+    ListAudioDevices,
     PlayDocument,
     ReadAloud,
+    StopReading,
     VoiceChoices,
 )
 from tests.unit.host.conftest import Context, Recorder, until
@@ -91,6 +93,16 @@ async def test_every_request_about_voice_is_served(house: House) -> None:
     choices = await house.ask(GetVoiceChoices())
     assert isinstance(choices, VoiceChoices) and choices.voice == "joe"
     assert not house.service.is_busy()
+
+
+async def test_a_wish_revives_workers_but_a_dialog_that_looks_does_not(house: House) -> None:
+    voice = house.desk.voice
+    voice._state, voice._n_restarts = "failed", 5
+    voice.script[FindAudioDevices] = lambda request, payload: AudioDevices(inputs=(), outputs=())
+    await house.ask(ListAudioDevices())
+    assert voice.status().restarts == 5
+    await house.ask(StopReading())
+    assert voice.status().restarts == 0
 
 
 async def test_a_document_and_a_reading_are_controlled_by_their_names(house: House) -> None:
