@@ -255,8 +255,9 @@ class ReadingService:
         return Empty()
 
     async def _stop(self, request: StopReading, context: RequestContext) -> Empty:
-        if self._use.sound is not None:
-            self._use.sound.end("stopped")
+        for sound in (self._use.sound, *self._readings.values()):  # also one that is about to begin
+            if sound is not None:
+                sound.end("stopped")
         if self._worker.is_ready:
             await self._worker.call(StopSound(), activity=_ACTIVITY)
         return Empty()

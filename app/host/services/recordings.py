@@ -31,7 +31,17 @@ from app.protocol.speech import SpeechOptions, SpeechSegment
 log = logging.getLogger(__name__)
 
 _DEATHS = frozenset({"worker.died", "worker.bad_answer"})
-_LATER = frozenset({"speech.none", "speech.not_found", "speech.not_multilingual", "worker.failed"})
+_LATER = frozenset(
+    {
+        "speech.none",
+        "speech.not_found",
+        "speech.not_multilingual",
+        "speech.model_missing",
+        "speech.model_damaged",
+        "speech.no_memory",
+        "worker.failed",
+    }
+)
 """Not the file's fault: it is tried again when there is another model, or at the next start."""
 _TELL_EVERY_S = 1.0
 

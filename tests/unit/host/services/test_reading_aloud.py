@@ -125,6 +125,12 @@ async def test_stop_is_heard_at_once(room: Room) -> None:
     assert room.desk.voice.of(StopSound) and room.loudspeaker.line == []
 
 
+async def test_a_reading_can_be_stopped_before_it_is_heard(room: Room) -> None:
+    reading = room.read()
+    await room.ask(StopReading())
+    assert (await reading).ended_by == "stopped" and room.loudspeaker.heard == []
+
+
 async def test_stopping_starts_no_worker(room: Room) -> None:
     room.desk.voice.up = False
     await room.ask(StopReading())
