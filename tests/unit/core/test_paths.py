@@ -16,7 +16,7 @@ def test_everything_stands_in_the_data_folder(tmp_path: Path) -> None:
     names = {
         getattr(paths, name) for name in dir(DataPaths) if isinstance(getattr(DataPaths, name), property)
     }
-    assert len(names) == 17 and all(tmp_path in path.parents for path in names)
+    assert len(names) == 18 and all(tmp_path in path.parents for path in names)
     assert not list(tmp_path.iterdir())
 
 

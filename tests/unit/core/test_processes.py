@@ -21,8 +21,8 @@ def test_commands_from_source() -> None:
     assert worker_command("library") == [sys.executable, "-P", "-m", "app.worker", "library"]
     assert window_command(["a"]) == [sys.executable, "-P", "-m", "app.ui", "a"]
     assert "parser" in KINDS
-    with pytest.raises(ValueError, match="voice"):
-        worker_command("voice")
+    with pytest.raises(ValueError, match="printer"):
+        worker_command("printer")
 
 
 @pytest.mark.parametrize(("system", "name"), [("posix", "h2ogpt-worker"), ("nt", "h2ogpt-worker.exe")])

@@ -57,6 +57,7 @@ from app.protocol.system import (
     Shutdown,
     UpdateSettings,
 )
+from app.protocol.voice import TranscribeFile
 from tests.unit.host.conftest import QUICK, fake_command, mode_of, until
 
 Start = Callable[..., Awaitable["Running"]]
@@ -124,6 +125,30 @@ async def test_answers_for_itself(start: Start) -> None:
     assert mode_of(running.paths.endpoint_path) == 0o600
     endpoint = read_endpoint(running.paths.endpoint_path)
     assert endpoint is not None and mode_of(Path(endpoint.path).parent) == 0o700
+
+
+async def test_a_transcription_keeps_the_host_busy(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "starter" / "speech-to-text" / "whisper"
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(b"x")
+    (folder / "vocabulary.txt").write_text("a\n")
+    running = await start()
+    client = await running.attach()
+    replies = client.stream(TranscribeFile(path="/talk.wav"))
+
+    async def transcribe() -> None:
+        with contextlib.suppress(AppError, Cancelled):
+            async for _ in replies:
+                pass
+
+    assert not await running.host.is_busy()
+    voice, decoder = running.host.workers["voice"], running.host.workers["decoder"]
+    task = asyncio.create_task(transcribe())
+    await until(lambda: TranscribeFile in running.host.server.open_requests())
+    assert await running.host.is_busy()
+    await task  # the fake decoder answers with nonsense
+    assert not await running.host.is_busy()
+    assert decoder.status().state == "ready" and voice.status().state == "stopped"
 
 
 async def test_passes_library_requests_on_with_payload_progress_and_events(start: Start) -> None:
