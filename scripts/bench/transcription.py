@@ -137,8 +137,8 @@ def by_worker(clips: Sequence[Clip], model: Path, language: str) -> tuple[Measur
             return " ".join(texts)
 
         measured = _measured(clips, understand, load_s)
-        cancelled_ms = cancels_ms(worker, options, b"".join(clip.payload for clip in clips))
-        return measured, peak_memory(worker.process.pid), cancelled_ms
+        peak_bytes = peak_memory(worker.process.pid)
+        return measured, peak_bytes, cancels_ms(worker, options, b"".join(clip.payload for clip in clips))
 
 
 def cancels_ms(worker: WorkerClient, options: SpeechOptions, payload: bytes) -> list[float]:

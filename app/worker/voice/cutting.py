@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.protocol.audio import SPEECH_RATE
 from app.worker.voice.activity import FRAME, FRAME_S, SPEECH_DOWN_TO, SPEECH_FROM, Waveform
 
 PIECE_S = 28.0
@@ -158,8 +157,3 @@ def _cut_within(part: Stretch, waveform: Waveform, limit: int) -> Piece:
     # the edges of "same" are sums of fewer frames and would look quiet
     cut = first + 1 + int(np.argmin(power[1:-1]))
     return Piece((Stretch(part.start, cut),), cut)
-
-
-def frames_in(seconds: float) -> int:
-    """Give the whole frames in a time."""
-    return int(seconds * SPEECH_RATE) // FRAME
