@@ -233,7 +233,7 @@ class VoiceDriver:
         self.card.set_default_loudspeaker(SPEAKER)
         await self._read(FACT)
         await self.until_quiet()
-        self._raise_if_open()
+        await self._closed()
 
     async def killed(self) -> None:
         """Kill the voice worker while it records, understands and speaks; each time the window goes on."""
@@ -247,7 +247,7 @@ class VoiceDriver:
         await self.until_quiet()
         seen["recording"] = notice.text
         self.driver.shoot("killed_recording")
-        self._raise_if_open()
+        await self._closed()
         async with self.held_button():
             await asyncio.to_thread((await self.say(" ".join([FACT] * 3))).wait)
         await self.driver.until("understanding", lambda: self.voice.talk.listener.phase == TRANSCRIBING)
@@ -255,15 +255,14 @@ class VoiceDriver:
         await self.until_quiet()
         seen["understanding"] = notice.text
         self.driver.shoot("killed_understanding")
-        self._raise_if_open()
+        await self._closed()
         seen["then"] = await self.push(QUESTION)
         await self._read(FACT)
         self._kill_worker()
         await self.driver.until("stopped", lambda: not self.window.reading.controller.is_reading, 20)
         seen["speaking"] = self._toast()
         self.driver.shoot("killed_speaking")
-        await asyncio.sleep(1.0)
-        self._raise_if_open()
+        await self._closed()
         self.seen["killed"] = seen
 
     async def _read(self, text: str) -> None:
@@ -276,9 +275,13 @@ class VoiceDriver:
         for process in Program(self._data_dir).processes("voice"):
             process.kill()
 
-    def _raise_if_open(self) -> None:
-        if self.card.n_recording() or self.card.n_playing():
-            raise StepFailed("everything closed in the sound server")
+    async def _closed(self) -> None:
+        """Wait until no device is open: a loudspeaker stays open for a moment after its last sound."""
+
+        def is_closed() -> bool:
+            return not self.card.n_recording() and not self.card.n_playing()
+
+        await self.driver.until("everything closed in the sound server", is_closed, 5)
 
     def _toast(self) -> str:
         return " / ".join(toast.notice.message for toast in self.window.toasts.toasts)

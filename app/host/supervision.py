@@ -110,10 +110,16 @@ class Worker:
         self._crashes.clear()
         self._n_restarts = 0
 
-    def revive(self) -> None:
-        """Let the next request start what was given up: a person asks for it, so it is no loop."""
-        if self._state == "failed":
-            self.forgive()
+    def revive(self) -> bool:
+        """Let the next request start what was given up: a person asks for it, so it is no loop.
+
+        Returns:
+            Whether it was given up.
+        """
+        if self._state != "failed":
+            return False
+        self.forgive()
+        return True
 
     async def stop(self) -> None:
         """End the process within the limit; later requests fail."""

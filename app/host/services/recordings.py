@@ -102,7 +102,11 @@ class RecordingsService:
         """Try again what waits for another model or language, once these have changed."""
         wanted = _speech_settings(settings)
         if self._speech_settings is not None and wanted != self._speech_settings:
-            self._help(self._resume())
+            self.resume()
+
+    def resume(self) -> None:
+        """Try again what waits for another model or a worker that starts."""
+        self._help(self._resume())
 
     async def look_for_models(self) -> None:
         """Try again what waits for another model, once there is another one; called now and then."""

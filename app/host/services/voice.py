@@ -91,8 +91,8 @@ class VoiceService:
             return handler
 
         async def handle(request: Any, context: RequestContext) -> Body | Reply:
-            for worker in self._workers:
-                worker.revive()
+            if any([worker.revive() for worker in self._workers]):
+                self._recordings.resume()
             return await handler(request, context)
 
         return handle

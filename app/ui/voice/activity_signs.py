@@ -40,7 +40,7 @@ class ActivitySigns(QObject):
         self.microphone.say(
             self.tr("The microphone is open") if activity.microphone else "", self.tr("Click to close it.")
         )
-        self.sound.say(self.tr("Reading aloud") if activity.sounding else "", self.tr("Click for silence."))
+        self.sound.say(self.tr("Sound") if activity.sounding else "", self.tr("Click for silence."))
 
     @Slot(str)
     def _on_disconnected(self, _words: str) -> None:

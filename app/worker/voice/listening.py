@@ -26,7 +26,7 @@ _STATE_EVERY_S = 0.1
 _LEAD_IN_S = 0.4
 _HELD_S = 4.0
 _LEAST_SPEECH_FRAMES = 5
-_MUTE_AFTER_S = 6.0
+_MUTE_AFTER_S = 6.0  # counted in looks: while this process stands still, nobody could give it anything
 
 
 class _Wake(Enum):
@@ -81,7 +81,8 @@ class Listening:
         self._n_recorded = 0
         self._is_recording = not request.hands_free
         self._n_samples = 0
-        self._opened_at = self._told_at = self._heard_at = time.monotonic()
+        self._mute_s = 0.0
+        self._opened_at = self._told_at = time.monotonic()
         self._error: Exception | None = None
         self.seconds = 0.0
         self.ended_by = ""
@@ -115,7 +116,7 @@ class Listening:
             return
         self.tell("opening")
         microphone = microphones.open(self._request.device, self._items.put, self._lose)
-        self._opened_at = self._told_at = self._heard_at = time.monotonic()
+        self._opened_at = self._told_at = time.monotonic()
         try:
             while not self.ended_by and not self._is_over():
                 self._step(dictation)
@@ -151,6 +152,7 @@ class Listening:
             item = self._items.get(timeout=_STATE_EVERY_S)
         except queue.Empty:
             item = _Wake.NOW
+            self._mute_s += _STATE_EVERY_S
         match item:
             case _Failed(error):
                 self._error = error
@@ -165,7 +167,7 @@ class Listening:
             self.tell()
 
     def _hear(self, samples: Samples, dictation: Dictation | None) -> None:
-        self._heard_at = time.monotonic()
+        self._mute_s = 0.0
         self._n_samples += len(samples)
         waveform = to_waveform(samples)
         self._meter.feed(waveform)
@@ -203,7 +205,7 @@ class Listening:
             self.ended_by = "silence"
         elif self._n_recorded >= self._request.max_seconds * SPEECH_RATE:
             self.ended_by = "limit"
-        elif time.monotonic() - self._heard_at > _MUTE_AFTER_S:
+        elif self._mute_s > _MUTE_AFTER_S:
             self._end_lost(_mute())
 
     def _end_lost(self, error: AppError) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.errors import AppError
+from app.core.frozen import is_frozen
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,9 @@ _LIBRARY_HINTS = {
     "sudo dnf install portaudio) and start the program again.",
 }
 _OTHER_LIBRARY_HINT = "Install the program again: its part for sound is missing."
+_INSTALLED_HINTS = {
+    "linux": "Install ALSA (Debian, Ubuntu: sudo apt install libasound2) and start the program again.",
+}
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class PortAudio:
                     raise AppError(
                         "sound.no_library",
                         "The part of the system that plays and records sound (PortAudio) is missing.",
-                        _LIBRARY_HINTS.get(sys.platform, _OTHER_LIBRARY_HINT),
+                        _library_hint(),
                         {"cause": str(error)[:300]},
                     ) from error
                 except Exception as error:  # the library raises its own class, which it could not give us yet
@@ -197,6 +201,12 @@ class PortAudio:
         with self.lock:
             self._n_open -= 1
             stream.close(ignore_errors=True)
+
+
+def _library_hint() -> str:
+    """Say what brings the library back; an installed program has it, and lacks what it needs."""
+    hints = _INSTALLED_HINTS if is_frozen() else _LIBRARY_HINTS
+    return hints.get(sys.platform, _OTHER_LIBRARY_HINT)
 
 
 def _rank(name: str) -> int:

@@ -167,13 +167,13 @@ async def test_three_crashes_end_the_restarts_until_forgiven(
 
 async def test_a_person_revives_what_was_given_up(make_worker: WorkerMaker) -> None:
     worker = make_worker(limits=replace(QUICK, n_crashes=1))
-    worker.revive()  # nothing to do
+    assert not worker.revive()
     with pytest.raises(WorkerError, match=r"worker\.died"):
         await worker.call(say("SIGSEGV"))
     await until(lambda: worker.status().state == "failed")
     with pytest.raises(WorkerError, match=r"worker\.failed"):
         await pid_of(worker)
-    worker.revive()
+    assert worker.revive()
     assert await pid_of(worker)
 
 

@@ -18,6 +18,7 @@ from app.protocol.library import (
     DocumentSource,
     GetDocumentSource,
     RecordingWaits,
+    ResumeRecordings,
     TakeRecording,
     WaitingRecording,
 )
@@ -29,7 +30,7 @@ from app.protocol.speech import (
     SoundInterrupted,
     Synthesize,
 )
-from app.protocol.system import Check
+from app.protocol.system import Check, Empty
 from app.protocol.voice import (
     ControlReading,
     GetVoiceChoices,
@@ -96,13 +97,18 @@ async def test_every_request_about_voice_is_served(house: House) -> None:
 
 
 async def test_a_wish_revives_workers_but_a_dialog_that_looks_does_not(house: House) -> None:
+    house.service.open()
+    house.library_worker.script[ResumeRecordings] = lambda request, payload: Empty()
+    await until(lambda: house.taken > 0)
     voice = house.desk.voice
     voice._state, voice._n_restarts = "failed", 5
     voice.script[FindAudioDevices] = lambda request, payload: AudioDevices(inputs=(), outputs=())
     await house.ask(ListAudioDevices())
     assert voice.status().restarts == 5
+    taken = house.taken
     await house.ask(StopReading())
     assert voice.status().restarts == 0
+    await until(lambda: house.taken > taken)  # recordings that waited for it go on
 
 
 async def test_a_document_and_a_reading_are_controlled_by_their_names(house: House) -> None:
