@@ -13,16 +13,18 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from app.protocol.library import FileEntry
 from app.protocol.system import UpdateSettings
-from app.protocol.voice import SpeakText, TranscribeFile
+from app.protocol.voice import SpeakText, StopReading, TranscribeFile
 from app.ui.voice.listener import HEARING, LISTENING, TRANSCRIBING
 from scripts.bench.word_errors import words
 from scripts.drive_window import Driver, StepFailed, run
@@ -30,11 +32,21 @@ from scripts.faults.make_documents import FACT, QUESTION
 from scripts.faults.program import Program
 from scripts.faults.sound_card import MICROPHONE, SPEAKER, Playing, Samples, SoundCard, SpeakerRecording
 
-PARTS = ("push", "answer", "hands-free", "barge-in", "removed", "killed")
+PARTS = ("push", "answer", "hands-free", "barge-in", "removed", "killed", "transcript", "settings")
 _LOUD = 500  # of 32,767: something is heard
 _SPEECH_RATE = 22_050
 _QUIET_S = 0.25
 _SECOND_QUESTION = "How much did the reserve pump cost?"
+_MEETING = (
+    "Good morning, and welcome to the meeting about the harbour.",
+    "The first point is the road to the ferry, which will be closed for two weeks in October.",
+    "The second point is the new crane.",
+    "The council approved the new harbour crane on the third of May, for ninety thousand pounds.",
+    "It will be delivered before the winter, and two people will learn to use it.",
+    "The last point is the light at the end of the pier, which has been broken since August.",
+    "Thank you, and see you next month.",
+)
+_MEETING_QUESTION = "What did the council approve on the third of May?"
 _INTERRUPTION = "Stop please. " + _SECOND_QUESTION
 
 
@@ -52,6 +64,8 @@ class VoiceDriver:
         self.composer = driver.window.chat_pane.composer
         self.voice = driver.window.voice
         self._spoken: dict[str, Samples] = {}
+        self._in_progress: set[str] = set()
+        driver.program.session.file_changed.connect(self._on_file)
 
     # ------------------------------------------------------------------------------------- speech
 
@@ -69,11 +83,7 @@ class VoiceDriver:
     async def heard(self, samples: NDArray[np.int16], rate: int) -> str:
         """Give the words in a recording."""
         path = self._folder / "heard.wav"
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(rate)
-            file.writeframes(samples.astype("<i2").tobytes())
+        self._write(path, samples, rate)
         found = ""
         async for body in self.driver.program.session.stream(TranscribeFile(path=str(path))):
             found = getattr(body, "text", found)
@@ -86,6 +96,13 @@ class VoiceDriver:
         recording = await asyncio.to_thread(self.card.record_speaker, speaker=sink)
         with recording:
             yield recording
+
+    def _write(self, path: Path, samples: Samples, rate: int) -> None:
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(samples.astype("<i2").tobytes())
 
     async def until_quiet(self, timeout_s: float = 60) -> None:
         """Wait until nothing is read any more and no microphone is open."""
@@ -128,10 +145,14 @@ class VoiceDriver:
             raise StepFailed("the microphone closed in the sound server")
         return self.composer.text()
 
-    async def answer_aloud(self, question: str) -> None:
+    async def push_once(self) -> None:
+        """Say a question into the composer."""
+        self.seen["pushed"] = await self.push(QUESTION)
+
+    async def answer_aloud(self) -> None:
         """Ask by voice, have the answer read aloud, and compare what the loudspeaker says with it."""
         await self._set(read_answers=True)
-        asked = await self.push(question)
+        asked = await self.push(QUESTION)
         self.seen["asked"] = asked
         before = self.driver.answer()
         async with self.recorded() as speaker:
@@ -286,6 +307,41 @@ class VoiceDriver:
     def _toast(self) -> str:
         return " / ".join(toast.notice.message for toast in self.window.toasts.toasts)
 
+    async def transcript(self) -> None:
+        """Drop a recording on the window, ask about it, open the citation and play it from there."""
+        path = self._folder / "Site meeting.wav"
+        self._write(path, await self.speech(" ".join(_MEETING)), _SPEECH_RATE)
+        self.driver.drop([path])
+        await self.driver.until("transcribing", lambda: path.name in self._in_progress, 30)
+        self.driver.shoot("transcript_library")
+        await self.driver.ingested()
+        answer = await self.driver.ask(_MEETING_QUESTION)
+        self.driver.shoot("transcript_answer")
+        await self.driver.open_citation(answer)
+        async with self.recorded() as speaker:
+            self.window.viewer_pane.citation_bar.play_button.click()
+            await self.driver.until("sound", lambda: _is_loud(speaker.samples()), 30)
+            await asyncio.sleep(2.5)
+            self.driver.shoot("transcript")
+            await asyncio.sleep(2.5)
+            await self.driver.program.session.call(StopReading())
+            samples = speaker.samples()
+        self.seen["played"] = await self.heard(samples, speaker.rate)
+
+    def _on_file(self, file: FileEntry) -> None:
+        if file.progress:
+            self._in_progress.add(file.name)
+
+    async def settings(self) -> None:
+        """Open the voice settings and test the microphone."""
+        self.window.voice.settings.open()
+        dialog = self.window.voice.settings.dialog
+        assert dialog is not None  # it was just opened
+        await asyncio.sleep(2.0)
+        if self.driver.shots_dir is not None:
+            dialog.grab().save(str(self.driver.shots_dir / "settings.png"))
+        dialog.close()
+
     def _hands_free_phase(self) -> str:
         return self.voice.hands_free.listener.phase
 
@@ -322,25 +378,26 @@ async def job(driver: Driver, options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         voice = VoiceDriver(driver, options.card, Path(options.data_dir), Path(folder))
         await voice._set(max_tokens=48)
+        actions: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "push": voice.push_once,
+            "answer": voice.answer_aloud,
+            "hands-free": voice.hands_free,
+            "barge-in": voice.barge_in,
+            "removed": voice.removed,
+            "killed": voice.killed,
+            "transcript": voice.transcript,
+            "settings": voice.settings,
+        }
         for part in options.parts:
-            if part == "push":
-                voice.seen["pushed"] = await voice.push(QUESTION)
-            elif part == "answer":
-                await voice.answer_aloud(QUESTION)
-            elif part == "hands-free":
-                await voice.hands_free()
-            elif part == "barge-in":
-                await voice.barge_in()
-            elif part == "removed":
-                await voice.removed()
-            elif part == "killed":
-                await voice.killed()
+            await actions[part]()
     driver.measure()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["push"], help=f"what to do: {', '.join(PARTS)}")
+    parser.add_argument(
+        "parts", nargs="+", choices=PARTS, metavar="PART", help=f"what to do: {', '.join(PARTS)}"
+    )
     parser.add_argument("--data-dir", required=True, help="data folder")
     parser.add_argument("--shots", type=Path, help="save pictures here")
     parser.add_argument("--size", default="1400x860", help="of the window")

@@ -37,13 +37,14 @@ class Driver:
 
     Attributes:
         seen: what was seen, with seconds and figures.
+        shots_dir: where pictures go; None: nowhere.
     """
 
     def __init__(self, program: Program, shots_dir: Path | None) -> None:
         """Take the running program."""
         self.program, self.window = program, program.window
         self.seen: dict[str, Any] = {}
-        self._shots_dir = shots_dir
+        self.shots_dir = shots_dir
         self._status: LibraryStatus | None = None
         program.session.library_status_changed.connect(self._on_status)
 
@@ -159,8 +160,8 @@ class Driver:
 
     def shoot(self, name: str) -> None:
         """Save a picture of the window."""
-        if self._shots_dir is not None:
-            self.window.grab().save(str(self._shots_dir / f"{name}.png"))
+        if self.shots_dir is not None:
+            self.window.grab().save(str(self.shots_dir / f"{name}.png"))
 
     def measure(self) -> None:
         """Note memory and the event loop's delays."""
