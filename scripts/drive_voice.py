@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from app.protocol.library import FileEntry
+from app.protocol.library import FileChanged, FileState
 from app.protocol.system import UpdateSettings
 from app.protocol.voice import SpeakText, StopReading, TranscribeFile
 from app.ui.voice.listener import HEARING, LISTENING, TRANSCRIBING
@@ -46,7 +46,7 @@ _MEETING = (
     "The last point is the light at the end of the pier, which has been broken since August.",
     "Thank you, and see you next month.",
 )
-_MEETING_QUESTION = "What did the council approve on the third of May?"
+_MEETING_QUESTION = "How long will the road to the ferry be closed?"
 _INTERRUPTION = "Stop please. " + _SECOND_QUESTION
 
 
@@ -64,7 +64,7 @@ class VoiceDriver:
         self.composer = driver.window.chat_pane.composer
         self.voice = driver.window.voice
         self._spoken: dict[str, Samples] = {}
-        self._in_progress: set[str] = set()
+        self._states: dict[str, FileState] = {}
         driver.program.session.file_changed.connect(self._on_file)
 
     # ------------------------------------------------------------------------------------- speech
@@ -312,9 +312,10 @@ class VoiceDriver:
         path = self._folder / "Site meeting.wav"
         self._write(path, await self.speech(" ".join(_MEETING)), _SPEECH_RATE)
         self.driver.drop([path])
-        await self.driver.until("transcribing", lambda: path.name in self._in_progress, 30)
+        await self.driver.until("in the library", lambda: path.name in self._states, 30)
+        await asyncio.sleep(1.0)
         self.driver.shoot("transcript_library")
-        await self.driver.ingested()
+        await self.driver.until("transcribed", lambda: self._states[path.name] == FileState.READY, 60)
         answer = await self.driver.ask(_MEETING_QUESTION)
         self.driver.shoot("transcript_answer")
         await self.driver.open_citation(answer)
@@ -328,9 +329,8 @@ class VoiceDriver:
             samples = speaker.samples()
         self.seen["played"] = await self.heard(samples, speaker.rate)
 
-    def _on_file(self, file: FileEntry) -> None:
-        if file.progress:
-            self._in_progress.add(file.name)
+    def _on_file(self, change: FileChanged) -> None:
+        self._states[change.file.name] = change.file.state
 
     async def settings(self) -> None:
         """Open the voice settings and test the microphone."""
