@@ -27,7 +27,8 @@ _GIVE_UP_HINTS = {
     "inference": "Choose a smaller model or a shorter context in the settings, then ask again.",
     "library": "Close the program and start it again. If it goes on, run “h2ogpt doctor”.",
     "render": "Close the program and start it again; the text of documents can be read meanwhile.",
-    "voice": "Close the program and start it again; everything else works without it.",
+    "voice": "Talk or have something read to try it once more; a smaller speech model needs less memory.",
+    "decoder": "Leave the file out that was read last, or save it anew; others can be read.",
 }
 
 
