@@ -88,6 +88,7 @@ class ToastArea(QObject):
         self._layout.setSpacing(SPACE_S)
         self._box.hide()
         over.installEventFilter(self)
+        above.installEventFilter(self)  # a notice in it makes it higher
 
     @property
     def toasts(self) -> tuple[Toast, ...]:
@@ -141,7 +142,11 @@ class ToastArea(QObject):
             self._toasts.remove(watched)
             self._layout.removeWidget(watched)
             self._place()
-        elif event.type() == QEvent.Type.Resize and watched is self._over and self._toasts:
+        elif (
+            event.type() in (QEvent.Type.Resize, QEvent.Type.Move)
+            and watched in (self._over, self._above)
+            and self._toasts
+        ):
             self._place()
         return False
 

@@ -125,6 +125,8 @@ def test_toasts_stack_and_go(theme: Theme, ground: QWidget, qtbot: QtBot) -> Non
     area.show_notice(notice("error", "Disk full."))
     assert [toast.words.text() for toast in area.toasts] == ["It was deleted.", "Disk full.\nDo this."]
     assert area._box.geometry().bottom() < above.y()
+    above.setGeometry(above.x(), above.y() - 40, above.width(), above.height() + 40)  # a notice in it
+    assert area._box.geometry().bottom() < above.y()
     ground.resize(500, 400)
     toast = area.toasts[0]
     assert toast.button.text() == "Undo"

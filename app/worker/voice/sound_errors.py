@@ -102,7 +102,7 @@ _MICROPHONE = {
     Reason.NONE: ("No microphone was found.", "Plug one in, or switch it on, and try again."),
     Reason.NOT_FOUND: (
         "The chosen microphone is not there any more.",
-        "Plug it in, or choose another one in Settings, Voice.",
+        "Plug it in, or choose another one in the voice settings.",
     ),
     Reason.BUSY: (
         "Another program is using the microphone.",
@@ -110,18 +110,18 @@ _MICROPHONE = {
     ),
     Reason.LOST: (
         "The microphone went away while it was open.",
-        "Plug it in again, or choose another one in Settings, Voice.",
+        "Plug it in again, or choose another one in the voice settings.",
     ),
     Reason.FAILED: (
         "The microphone could not be opened.",
-        "Try again, or choose another one in Settings, Voice.",
+        "Try again, or choose another one in the voice settings.",
     ),
 }
 _SPEAKER = {
     Reason.NONE: ("No loudspeaker was found.", "Plug in a loudspeaker or headphones and try again."),
     Reason.NOT_FOUND: (
         "The chosen loudspeaker is not there any more.",
-        "Plug it in, or choose another one in Settings, Voice.",
+        "Plug it in, or choose another one in the voice settings.",
     ),
     Reason.BUSY: (
         "Another program keeps the loudspeaker for itself.",
@@ -129,11 +129,11 @@ _SPEAKER = {
     ),
     Reason.LOST: (
         "The loudspeaker went away while something was being read.",
-        "Plug it in again, or choose another one in Settings, Voice, and start again.",
+        "Plug it in again, or choose another one in the voice settings, and start again.",
     ),
     Reason.FAILED: (
         "The loudspeaker could not be used.",
-        "Try again, or choose another one in Settings, Voice.",
+        "Try again, or choose another one in the voice settings.",
     ),
 }
 _DENIED_HINTS = {

@@ -29,7 +29,7 @@ _PHONEME_TYPES = ("espeak", "text")
 _BRACKETS = re.compile(r"\[{2,}|\]{2,}")
 _CLAUSES = re.compile(r"[;:,–—](?=\s)")
 _SPACES = re.compile(r"\s")
-_REPAIR = "Download the voice again on the Models page, or choose another one in Settings, Voice."
+_REPAIR = "Download the voice again on the Models page, or choose another one in the voice settings."
 
 
 class PiperVoice:
@@ -68,7 +68,7 @@ class PiperVoice:
             raise ModelError(
                 "voice.model_damaged",
                 f"The voice “{path.stem}” needs parts that this program does not have.",
-                "Choose another voice in Settings, Voice.",
+                "Choose another voice in the voice settings.",
                 {"cause": str(error)},
             ) from error
         except Exception as error:  # ONNX Runtime and JSON raise what they like for a damaged file
@@ -113,7 +113,7 @@ class PiperVoice:
                 raise ModelError(
                     "voice.failed",
                     "A sentence could not be spoken.",
-                    "Try again; if it happens again, choose another voice in Settings, Voice.",
+                    "Try again; if it happens again, choose another voice in the voice settings.",
                     {"cause": f"{type(error).__name__}: {error}"[:300]},
                 ) from error
 
