@@ -3,14 +3,13 @@
 
     .venv/bin/python scripts/bench/voice_round_trip.py [--sentences FILE] [--json]
 
-Errors are counted in words, case and punctuation aside. Promised: at most 10 % of the words wrong, and speech
+Errors are counted in words (`word_errors.py`). Promised: at most 10 % of the words wrong, and speech
 made at least 5 times as fast as it is heard (median of the sentences, the voice being loaded).
 """
 
 import argparse
 import asyncio
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from app.core.errors import AppError
 from app.core.paths import data_paths, starter_models_dir
 from app.protocol.system import Shutdown
 from app.protocol.voice import SpeakText, TranscribeFile
+from scripts.bench.word_errors import word_errors
 
 SENTENCES = Path(__file__).with_name("voice_sentences.txt")
 MOST_WRONG = 0.10
@@ -166,26 +166,9 @@ def by_engines(sentences: Sequence[str]) -> list[Trip]:
     return [there_and_back(sentence) for sentence in sentences]
 
 
-def words_of(text: str) -> list[str]:
-    """Give the words of a text, case and punctuation aside; numbers keep their digits together."""
-    plain = re.sub(r"(?<=\d),(?=\d{3})", "", text.casefold().replace("’", "'"))
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", plain)
-
-
-def wrong_words(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Count the words to replace, leave out or put in until both are the same (Levenshtein's distance)."""
-    row = list(range(len(heard) + 1))
-    for number, word in enumerate(said, start=1):
-        before, row = row, [number]
-        for place, other in enumerate(heard, start=1):
-            row.append(min(before[place] + 1, row[-1] + 1, before[place - 1] + (word != other)))
-    return row[-1]
-
-
 def _trip(sentence: str, heard: str, sound_s: float, speak_s: float, understand_s: float) -> Trip:
-    said = words_of(sentence)
-    n_wrong = wrong_words(said, words_of(heard))
-    return Trip(sentence, heard.strip(), len(said), n_wrong, sound_s, speak_s, understand_s)
+    errors = word_errors(sentence, heard)
+    return Trip(sentence, heard.strip(), errors.n_words, errors.n_errors, sound_s, speak_s, understand_s)
 
 
 def _report(way: str, trips: Sequence[Trip]) -> Report:
