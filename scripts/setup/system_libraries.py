@@ -94,6 +94,7 @@ TEST_NEEDS = (
     Need("command", "desktop-file-validate", "desktop-file-utils", "tests of the Linux packages"),
     Need("command", "appstreamcli", "appstream", "tests of the Linux packages"),
     Need("command", "dpkg-shlibdeps", "dpkg-dev", "tests of the Linux packages"),
+    Need("command", "espeak-ng", "espeak-ng", "tests of speech in another language"),
     Need("command", "pulseaudio", "pulseaudio", "tests with a virtual sound card"),
     Need("command", "pactl", "pulseaudio-utils", "tests with a virtual sound card"),
     Need("file", _ALSA_TO_PULSE, "libasound2-plugins", "tests with a virtual sound card"),

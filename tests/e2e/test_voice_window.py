@@ -1,4 +1,4 @@
-"""Talking to the real window through a virtual sound card: what is said is asked, what is answered is heard."""
+"""Talking to the real window through a virtual sound card: what is said is asked, answers are heard."""
 
 import json
 import subprocess

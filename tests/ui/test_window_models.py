@@ -37,6 +37,7 @@ from app.protocol.models import (
 )
 from app.protocol.network import GetNetwork
 from app.protocol.system import SettingsChanged
+from app.protocol.voice import GetVoiceChoices, VoiceChoices
 from app.ui.chat.answer_words import phase_words
 from app.ui.main_window import MainWindow
 from app.ui.theme import Theme
@@ -58,6 +59,7 @@ def more_replies(host: FakeSession) -> None:
     host.reply(ListDownloads, DownloadList(downloads=()))
     host.reply(FindFolders, FoundFolders(folders=()))
     host.reply(GetHardware, PLAIN)
+    host.reply(GetVoiceChoices, VoiceChoices(speech_models=(), voices=()))
     host.reply(ChooseModel, replace(TINY, state="loaded"))
     host.reply(ImportModel, TINY)
     host.reply(AttachImage, IMAGE)
