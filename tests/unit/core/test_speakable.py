@@ -157,3 +157,11 @@ def test_pauses_follow_headings_and_paragraphs() -> None:
 )
 def test_the_voices_language_is_spoken(language: str, expected: list[str]) -> None:
     assert words("```py\nx\n```\nhttps://a.b", language) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("```python\nx = 1", "Code in Python, 1 line."), ("$$\na = b", "A formula.")]
+)
+def test_what_is_open_waits_for_its_end(text: str, words: str) -> None:
+    assert sentences(text, whole=False) == []
+    assert [sentence.words for sentence in sentences(text, whole=True)] == [words]
