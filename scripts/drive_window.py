@@ -161,6 +161,7 @@ class Driver:
     def shoot(self, name: str) -> None:
         """Save a picture of the window."""
         if self.shots_dir is not None:
+            self.shots_dir.mkdir(parents=True, exist_ok=True)
             self.window.grab().save(str(self.shots_dir / f"{name}.png"))
 
     def measure(self) -> None:
