@@ -254,9 +254,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="print how every file ended")
+    parser.add_argument("--into", type=Path, help="only write the damaged files into this new folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bad-audio-") as place:
         folder = Path(place)
+        if options.into is not None:
+            print(sum(1 for _ in damaged(originals(folder / "whole"), options.into, options.seed)), "files")
+            return 0
         whole = originals(folder / "whole")
         decoding = Decoding(None if options.verbose else subprocess.DEVNULL)
         controls = {path.name: decoding.try_file(path) for path in whole}
