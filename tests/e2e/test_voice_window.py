@@ -15,7 +15,7 @@ from scripts.faults.program import TOP_DIR, Program
 
 pytestmark = [pytest.mark.xvfb, pytest.mark.slow, pytest.mark.e2e]
 
-_MISHEARD = 0.25  # of the words: a synthetic voice, a tiny model, one unusual name
+_MISHEARD = 0.4  # of the words: a synthetic voice, a tiny model, one unusual name
 _HEARD = 0.75
 
 
