@@ -28,7 +28,7 @@ from app.protocol.voice import SpeakText, StopReading, TranscribeFile
 from app.ui.voice.listener import HEARING, LISTENING, TRANSCRIBING
 from scripts.bench.word_errors import words
 from scripts.drive_window import Driver, StepFailed, run
-from scripts.faults.make_documents import FACT, QUESTION
+from scripts.faults.make_documents import SPOKEN_FACT, SPOKEN_QUESTION
 from scripts.faults.program import Program
 from scripts.faults.sound_card import MICROPHONE, SPEAKER, Playing, Samples, SoundCard, SpeakerRecording
 
@@ -147,12 +147,12 @@ class VoiceDriver:
 
     async def push_once(self) -> None:
         """Say a question into the composer."""
-        self.seen["pushed"] = await self.push(QUESTION)
+        self.seen["pushed"] = await self.push(SPOKEN_QUESTION)
 
     async def answer_aloud(self) -> None:
         """Ask by voice, have the answer read aloud, and compare what the loudspeaker says with it."""
         await self._set(read_answers=True)
-        asked = await self.push(QUESTION)
+        asked = await self.push(SPOKEN_QUESTION)
         self.seen["asked"] = asked
         before = self.driver.answer()
         async with self.recorded() as speaker:
@@ -175,7 +175,7 @@ class VoiceDriver:
         """Two turns without a hand: question, answer, question, answer."""
         self.composer.set_text("")
         self.composer.voice.hands_free.click()
-        self.seen["turns"] = [await self._turn(question) for question in (QUESTION, _SECOND_QUESTION)]
+        self.seen["turns"] = [await self._turn(question) for question in (SPOKEN_QUESTION, _SECOND_QUESTION)]
         self.composer.strip.cancel_button.click()
         await self.until_quiet()
 
@@ -207,7 +207,7 @@ class VoiceDriver:
         interruption = await self.speech(_INTERRUPTION)
         room_sink = f"{MICROPHONE}.room"
         async with self.recorded() as speaker, self.recorded(room_sink) as room:
-            await asyncio.to_thread((await self.say(QUESTION)).wait)
+            await asyncio.to_thread((await self.say(SPOKEN_QUESTION)).wait)
             await self.driver.until("sound", lambda: _is_loud(speaker.samples()), 120)
             await asyncio.sleep(0.5)
             n_room = len(room.samples())
@@ -231,7 +231,7 @@ class VoiceDriver:
         """Unplug the microphone while it records, and the loudspeaker while it reads; plug them in again."""
         notice = self.composer.voice_notice
         async with self.held_button():
-            await self.say(QUESTION)
+            await self.say(SPOKEN_QUESTION)
             await self.driver.until("hearing", lambda: self.voice.talk.listener.phase == HEARING)
             self.card.remove(MICROPHONE)
             await self.driver.until("told", notice.isVisible, 20)
@@ -244,15 +244,15 @@ class VoiceDriver:
         self.driver.shoot("no_microphone")
         self.card.add_microphone(MICROPHONE, "Desk microphone")
         self.card.set_default_microphone(MICROPHONE)
-        self.seen["after_plugging_in"] = await self.push(QUESTION)
-        await self._read(FACT)
+        self.seen["after_plugging_in"] = await self.push(SPOKEN_QUESTION)
+        await self._read(SPOKEN_FACT)
         self.card.remove(SPEAKER)
         await self.driver.until("stopped", lambda: not self.window.reading.controller.is_reading, 20)
         self.seen["speaker_removed"] = self._toast()
         self.driver.shoot("speaker_removed")
         self.card.add_loudspeaker(SPEAKER, "Desk speaker")
         self.card.set_default_loudspeaker(SPEAKER)
-        await self._read(FACT)
+        await self._read(SPOKEN_FACT)
         await self.until_quiet()
         await self._closed()
 
@@ -260,7 +260,7 @@ class VoiceDriver:
         """Kill the voice worker while it records, understands and speaks; each time the window goes on."""
         notice, seen = self.composer.voice_notice, dict[str, str]()
         async with self.held_button():
-            playing = await self.say(QUESTION)
+            playing = await self.say(SPOKEN_QUESTION)
             await self.driver.until("hearing", lambda: self.voice.talk.listener.phase == HEARING)
             self._kill_worker()
             await self.driver.until("told", notice.isVisible, 20)
@@ -270,15 +270,15 @@ class VoiceDriver:
         self.driver.shoot("killed_recording")
         await self._closed()
         async with self.held_button():
-            await asyncio.to_thread((await self.say(" ".join([FACT] * 3))).wait)
+            await asyncio.to_thread((await self.say(" ".join([SPOKEN_FACT] * 3))).wait)
         await self.driver.until("understanding", lambda: self.voice.talk.listener.phase == TRANSCRIBING)
         self._kill_worker()
         await self.until_quiet()
         seen["understanding"] = notice.text
         self.driver.shoot("killed_understanding")
         await self._closed()
-        seen["then"] = await self.push(QUESTION)
-        await self._read(FACT)
+        seen["then"] = await self.push(SPOKEN_QUESTION)
+        await self._read(SPOKEN_FACT)
         self._kill_worker()
         await self.driver.until("stopped", lambda: not self.window.reading.controller.is_reading, 20)
         seen["speaking"] = self._toast()
@@ -372,7 +372,7 @@ def _share(said: str, heard: str) -> float:
 async def job(driver: Driver, options: argparse.Namespace) -> None:
     """Do the parts that the options name."""
     await driver.connected()
-    (notes := Path(options.data_dir).parent / "pump.txt").write_text(FACT + "\n", encoding="utf-8")
+    (notes := Path(options.data_dir).parent / "pump.txt").write_text(SPOKEN_FACT + "\n", encoding="utf-8")
     driver.drop([notes])
     await driver.ingested()
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,12 @@ FACT_PAGE = 187
 FACT = "The reserve pump of the Aldermoor station was replaced on 14 March 1987 at a cost of 41,250 pounds."
 QUESTION = "When was the reserve pump of the Aldermoor station replaced?"
 
+SPOKEN_FACT = (
+    "The reserve pump of the northern station was replaced in March 1987 and cost forty thousand pounds."
+)
+SPOKEN_QUESTION = "When was the reserve pump of the northern station replaced?"
+"""In plain words: a name that no speech model knows would tell nothing about the way that words take."""
+
 _SUBJECTS = [
     "the valve",
     "the northern pipeline",

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from scripts.bench.word_errors import word_errors
-from scripts.faults.make_documents import QUESTION
+from scripts.faults.make_documents import SPOKEN_QUESTION
 from scripts.faults.program import TOP_DIR, Program
 
 pytestmark = [pytest.mark.xvfb, pytest.mark.slow, pytest.mark.e2e]
 
-_MISHEARD = 0.4  # of the words: a synthetic voice, a tiny model, one unusual name
-_HEARD = 0.75
+_MISHEARD = 0.4  # of the words: a synthetic voice, a tiny model
+_HEARD = 0.6
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def drive(program: Program, *parts: str) -> dict[str, Any]:
 def test_talk_hear_the_answer_and_interrupt_it(program: Program) -> None:
     """Push to talk, an answer read aloud, and a hands-free conversation that is interrupted by speaking."""
     seen = drive(program, "answer", "barge-in")
-    assert word_errors(QUESTION, seen["asked"]).rate <= _MISHEARD
+    assert word_errors(SPOKEN_QUESTION, seen["asked"]).rate <= _MISHEARD
     assert seen["answer"] and seen["answer_words_heard"] >= _HEARD
     assert "cost" in seen["barge_in_question"].lower()
     assert not list(program.data_dir.rglob("*.wav"))
@@ -57,8 +57,8 @@ def test_unplugged_and_killed_while_talking(program: Program) -> None:
     for moment in ("recording", "understanding"):
         assert "The process that listens and speaks" in seen["killed"][moment]
     assert "The process that listens and speaks" in seen["killed"]["speaking"]
-    assert word_errors(QUESTION, seen["killed"]["then"]).rate <= _MISHEARD
+    assert word_errors(SPOKEN_QUESTION, seen["killed"]["then"]).rate <= _MISHEARD
     assert "went away" in seen["microphone_removed"] and "No microphone" in seen["no_microphone"]
-    assert word_errors(QUESTION, seen["after_plugging_in"]).rate <= _MISHEARD
+    assert word_errors(SPOKEN_QUESTION, seen["after_plugging_in"]).rate <= _MISHEARD
     assert "loudspeaker" in seen["speaker_removed"]
     assert not list(program.data_dir.rglob("*.wav"))
