@@ -66,8 +66,8 @@ class Photographer(Driver):
 
     def shoot_dialog(self, dialog: QWidget, name: str) -> None:
         """Save a picture of a dialog."""
-        if self._shots_dir is not None:
-            dialog.grab().save(str(self._shots_dir / f"{name}.png"))
+        if self.shots_dir is not None:
+            dialog.grab().save(str(self.shots_dir / f"{name}.png"))
 
     async def guide(self) -> None:
         """The guide of the first start, where it tells of the computer; then it is skipped."""

@@ -107,8 +107,8 @@ class Photographer(Driver):
         await asyncio.sleep(2.0)
 
     def _keep(self, widget: QWidget, name: str) -> None:
-        if self._shots_dir is not None:
-            widget.grab().save(str(self._shots_dir / f"{name}.png"))
+        if self.shots_dir is not None:
+            widget.grab().save(str(self.shots_dir / f"{name}.png"))
 
 
 def _dialog_over(window: QWidget) -> QWidget | None:
