@@ -32,10 +32,8 @@ from scripts.faults.make_documents import SPOKEN_FACT, SPOKEN_QUESTION
 from scripts.faults.program import Program
 from scripts.faults.sound_card import MICROPHONE, SPEAKER, Playing, Samples, SoundCard, SpeakerRecording
 
-PARTS = ("push", "answer", "hands-free", "barge-in", "removed", "killed", "transcript", "settings")
 _LOUD = 500  # of 32,767: something is heard
 _SPEECH_RATE = 22_050
-_QUIET_S = 0.25
 _SECOND_QUESTION = "How much did the reserve pump cost?"
 _MEETING = (
     "Good morning, and welcome to the meeting about the harbour.",
@@ -369,6 +367,18 @@ def _share(said: str, heard: str) -> float:
     return round(len(wanted & found) / len(wanted), 3) if wanted else 0.0
 
 
+PARTS: dict[str, Callable[[VoiceDriver], Coroutine[Any, Any, None]]] = {
+    "push": VoiceDriver.push_once,
+    "answer": VoiceDriver.answer_aloud,
+    "hands-free": VoiceDriver.hands_free,
+    "barge-in": VoiceDriver.barge_in,
+    "removed": VoiceDriver.removed,
+    "killed": VoiceDriver.killed,
+    "transcript": VoiceDriver.transcript,
+    "settings": VoiceDriver.settings,
+}
+
+
 async def job(driver: Driver, options: argparse.Namespace) -> None:
     """Do the parts that the options name."""
     await driver.connected()
@@ -378,18 +388,8 @@ async def job(driver: Driver, options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         voice = VoiceDriver(driver, options.card, Path(options.data_dir), Path(folder))
         await voice._set(max_tokens=48)
-        actions: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-            "push": voice.push_once,
-            "answer": voice.answer_aloud,
-            "hands-free": voice.hands_free,
-            "barge-in": voice.barge_in,
-            "removed": voice.removed,
-            "killed": voice.killed,
-            "transcript": voice.transcript,
-            "settings": voice.settings,
-        }
         for part in options.parts:
-            await actions[part]()
+            await PARTS[part](voice)
     driver.measure()
 
 

@@ -9,6 +9,8 @@ from app.protocol.system import Empty
 SPEECH_RATE = 16_000
 """Samples a second that speech to text takes. Samples are signed 16-bit, little-endian, one channel."""
 
+SAMPLE_BYTES = 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class AudioInfo(Body):

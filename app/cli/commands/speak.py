@@ -12,9 +12,8 @@ from app.cli.lines import texts
 from app.cli.output import print_json, print_words
 from app.client import HostClient
 from app.core.errors import StorageError
+from app.protocol.audio import SAMPLE_BYTES
 from app.protocol.voice import SpeakText, SpokenText
-
-_BYTES_A_SAMPLE = 2
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +73,7 @@ def _write(path: Path, spoken: SpokenText, samples: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             with wave.open(file, "wb") as sound:
                 sound.setnchannels(1)
-                sound.setsampwidth(_BYTES_A_SAMPLE)
+                sound.setsampwidth(SAMPLE_BYTES)
                 sound.setframerate(spoken.sample_rate)
                 sound.writeframes(samples)
             file.flush()

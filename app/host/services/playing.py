@@ -9,7 +9,7 @@ from app.host.services.document_source import unchanged_source
 from app.host.services.ports import Cancelled, Handler, LibraryPort, RequestContext, SettingsPort
 from app.host.services.voice_use import VoiceUse
 from app.host.supervision import Worker
-from app.protocol.audio import AudioInfo, CloseAudio, OpenAudio, ReadAudio
+from app.protocol.audio import SAMPLE_BYTES, AudioInfo, CloseAudio, OpenAudio, ReadAudio
 from app.protocol.body import Body
 from app.protocol.speech import PauseSound, Play, SetVolume, SoundPosition
 from app.protocol.voice import ControlReading, PlaybackPosition, PlayDocument, ReadingEnded
@@ -19,7 +19,6 @@ PLAY_RATE = 24_000
 PIECE_S = 2.0
 N_AHEAD = 3
 """Pieces in the voice worker; little, so that a pause or a jump wastes nothing."""
-_BYTES_A_SAMPLE = 2
 _ACTIVITY = "while playing a recording"
 
 
@@ -102,8 +101,8 @@ class Playback:
         ended, end_s = piece.ended, self._request.end_s
         if end_s is not None:
             n_samples = max(0, round((end_s - piece.start_s) * PLAY_RATE))
-            ended = ended or n_samples <= len(samples) // _BYTES_A_SAMPLE
-            samples = samples[: n_samples * _BYTES_A_SAMPLE]
+            ended = ended or n_samples <= len(samples) // SAMPLE_BYTES
+            samples = samples[: n_samples * SAMPLE_BYTES]
         if samples:
             task = asyncio.create_task(self._heard(piece.start_s, samples), name="piece of sound")
             self._pieces.add(task)

@@ -11,6 +11,7 @@ from app.host.services.ports import Cancelled, Handler, Reply, RequestContext, S
 from app.host.services.voice_models import VoiceFile, VoiceModels
 from app.host.services.voice_use import VoiceUse
 from app.host.supervision import Worker
+from app.protocol.audio import SAMPLE_BYTES
 from app.protocol.body import Body
 from app.protocol.envelope import MAX_PAYLOAD_BYTES
 from app.protocol.speech import PauseSound, Say, SetVolume, SoundStarted, StopSound, Synthesize
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 N_AHEAD = 3
 """Sentences in the worker: the one that is heard, and two that are made meanwhile."""
-_BYTES_A_SAMPLE = 2
 _ACTIVITY = "while reading aloud"
 
 
@@ -276,12 +276,12 @@ class ReadingService:
             wish = Synthesize(text=sentence.words, voice_path=str(voice.path), speed=speed)
             sound, payload = await self._worker.call_with_payload(wish, activity="while speaking")
             rate = sound.sample_rate
-            samples += payload + bytes(_BYTES_A_SAMPLE * int(rate * sentence.pause_s))
+            samples += payload + bytes(SAMPLE_BYTES * int(rate * sentence.pause_s))
             if len(samples) > MAX_PAYLOAD_BYTES:
                 raise UsageError(
                     "voice.too_long", "The text is too long to be spoken in one piece.", "Speak it in parts."
                 )
-            context.progress(TranscriptionProgress(done_s=len(samples) / _BYTES_A_SAMPLE / rate))
-        n_samples = len(samples) // _BYTES_A_SAMPLE
+            context.progress(TranscriptionProgress(done_s=len(samples) / SAMPLE_BYTES / rate))
+        n_samples = len(samples) // SAMPLE_BYTES
         body = SpokenText(sample_rate=rate, n_samples=n_samples, voice=voice.entry.name)
         return Reply(body, bytes(samples))

@@ -11,7 +11,15 @@ from app.host.services.listening import speech_options
 from app.host.services.ports import Handler, RequestContext, SettingsPort
 from app.host.services.voice_models import VoiceModels
 from app.host.supervision import Worker
-from app.protocol.audio import SPEECH_RATE, AudioInfo, AudioPiece, CloseAudio, OpenAudio, ReadAudio
+from app.protocol.audio import (
+    SAMPLE_BYTES,
+    SPEECH_RATE,
+    AudioInfo,
+    AudioPiece,
+    CloseAudio,
+    OpenAudio,
+    ReadAudio,
+)
 from app.protocol.body import Body
 from app.protocol.speech import (
     CloseTranscription,
@@ -25,7 +33,6 @@ from app.protocol.voice import TranscribeFile, Transcript, TranscriptionProgress
 
 PIECE_S = 30.0
 """What a model of Whisper's family looks at, at once."""
-_BYTES_A_SAMPLE = 2
 _READING, _UNDERSTANDING = "while decoding a recording", "while transcribing"
 
 DOUBTFUL_CODE = "transcript.doubtful"
@@ -147,7 +154,7 @@ class Transcriber:
                     reading = self._read(audio)
                 offset_s = piece.start_s if offset_s is None else offset_s
                 progress.damaged = progress.damaged or piece.damaged
-                progress.seconds = piece.start_s + len(samples) / _BYTES_A_SAMPLE / SPEECH_RATE
+                progress.seconds = piece.start_s + len(samples) / SAMPLE_BYTES / SPEECH_RATE
                 feed = FeedTranscription(handle=handle, last=piece.ended)
                 part = await self._voice.call(feed, samples, _UNDERSTANDING)
                 on_part(progress, _take(progress, part, offset_s, piece.ended))

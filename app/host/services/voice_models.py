@@ -22,7 +22,7 @@ SPEECH_DIR, VOICE_DIR = "speech-to-text", "text-to-speech"
 _N_TOKENS_ENGLISH = 51_864
 _MAX_VOCABULARY_BYTES = 8_000_000
 _MAX_CONFIG_BYTES = 1_000_000
-_SIZES = {"tiny": "tiny", "base": "base", "small": "small", "medium": "medium", "large": "large"}
+_SIZES = ("tiny", "base", "small", "medium", "large")
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _bring(hint: str) -> str:
 
 def _speech_file(model: ModelFile, name: str, bundled: bool) -> VoiceFile:
     multilingual = _n_tokens(model.path.parent) > _N_TOKENS_ENGLISH
-    size = next((size for part, size in _SIZES.items() if part in model.name.casefold()), "")
+    size = next((size for size in _SIZES if size in model.name.casefold()), "")
     title = f"Whisper {size}" if size and "whisper" in model.name.casefold() else model.name
     entry = SpeechModelEntry(
         name=name,

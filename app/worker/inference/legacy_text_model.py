@@ -31,7 +31,7 @@ from app.worker.inference.legacy_native import LegacyModel, bindings
 from app.worker.inference.memory import available_memory
 from app.worker.inference.template import ChatTemplate, RenderStopped, template_for
 from app.worker.inference.text_model import Sink, Surroundings
-from app.worker.inference.text_stream import TextStream
+from app.worker.inference.text_stream import TEXT_INTERVAL_S, TextStream
 from app.worker.inference.warming import read_ahead
 from app.worker.runtime import Cancelled
 
@@ -41,7 +41,6 @@ NOTE = (
 )
 _READING_SHARE = 0.8
 _PROGRESS_INTERVAL_S = 0.1
-_TEXT_INTERVAL_S = 0.1
 # What the engine takes beside weights and KV cache: two or three fixed buffers of 256 MB.
 _BUFFER_BYTES = 3 * 256 * 1024 * 1024
 _DEFAULT_CONTEXT = 2_048  # of the architectures whose files do not name it
@@ -397,7 +396,7 @@ class _Answer:
         text = self._stream.feed(piece)
         if text:
             self._pending.append(text)
-        if self._pending and now_s - self._sent_s >= _TEXT_INTERVAL_S:
+        if self._pending and now_s - self._sent_s >= TEXT_INTERVAL_S:
             self._sent_s = now_s
             self._send()
 

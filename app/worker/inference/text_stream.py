@@ -3,6 +3,13 @@
 import codecs
 from collections.abc import Sequence
 
+TEXT_INTERVAL_S = 0.1
+"""Between messages with text of an answer; in each stand the tokens that came meanwhile.
+
+A message costs the host and the front end 0.9 ms on the cores that generate (2.8 % of the speed at 30 a
+second). A token waits at most for the next one, and only while tokens come faster than this.
+"""
+
 
 class TextStream:
     """Decodes the bytes of one answer as they come.

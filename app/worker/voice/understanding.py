@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from app.core.errors import ModelError, NotFoundError, UsageError
+from app.protocol.audio import SAMPLE_BYTES
 from app.protocol.speech import (
     CloseTranscription,
     FeedTranscription,
@@ -23,8 +24,6 @@ from app.worker.voice.speech_model import SpeechModel
 from app.worker.voice.transcriber import Transcriber
 
 log = logging.getLogger(__name__)
-
-_SAMPLE_BYTES = 2
 
 
 class Understanding:
@@ -88,7 +87,7 @@ class Understanding:
         transcriber = self._open.get(request.handle)
         if transcriber is None:
             raise NotFoundError("transcription.not_open", "This transcription is not open any more.")
-        if len(job.payload) % _SAMPLE_BYTES:
+        if len(job.payload) % SAMPLE_BYTES:
             raise UsageError("transcription.bad_samples", "The sound ends within a sample.")
         job.ends_at_once = True
         waveform = to_waveform(np.frombuffer(job.payload, "<i2"))

@@ -1,6 +1,6 @@
 """Kill the voice worker while it records and understands: no sound on the disk, no microphone left open.
 
-    .venv/bin/python -m scripts.faults.kill_recording [--kills 50] [--seed 1]
+    .venv/bin/python -m scripts.faults.kill_voice [--kills 50] [--seed 1]
 
 The real worker listens to a virtual microphone that somebody speaks into; it is killed at a random moment
 within a recording, or while it understands one. Its home, temporary and working folders are empty afterwards.
@@ -38,7 +38,7 @@ def main() -> int:
     rng = random.Random(options.seed)
     left: list[str] = []
     n_open = 0
-    with SoundCard() as card, tempfile.TemporaryDirectory(prefix="kill-recording-") as place:
+    with SoundCard() as card, tempfile.TemporaryDirectory(prefix="kill-voice-") as place:
         home = Path(place)
         os.environ.update(card.environment(), PYTHONDONTWRITEBYTECODE="1", **dict.fromkeys(_FOLDERS, place))
         os.chdir(home)
