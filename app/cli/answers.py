@@ -9,7 +9,7 @@ from app.cli.output import file_name, one_line
 from app.client import HostClient
 from app.core.errors import WorkerError
 from app.protocol.chat import AnswerDone, AnswerPhase, AnswerStarted, AnswerToken, Ask, ChatMessage
-from app.protocol.library import Scope
+from app.protocol.search import Scope
 
 CITATION_KEYS = ("n", "path", "page", "char_start", "char_end", "quote", "verified")
 

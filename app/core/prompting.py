@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from app.core.conversations import PromptTurn
 from app.protocol.engine import PromptMessage
-from app.protocol.library import Hit
+from app.protocol.search import Hit
 
 SYSTEM_PROMPT = (
     "You are a careful assistant for a person's own documents. "

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from app.protocol.body import Body, Request
-from app.protocol.library import EVERYTHING, Scope
+from app.protocol.search import EVERYTHING, Scope
 from app.protocol.system import Empty
 
 

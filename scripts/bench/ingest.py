@@ -24,7 +24,8 @@ import pymupdf
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.protocol.body import Body
-from app.protocol.library import AddPaths, AddResult, FileResult, GetLibraryStatus, Search
+from app.protocol.library import AddPaths, AddResult, FileResult, GetLibraryStatus
+from app.protocol.search import Search
 from scripts.bench.worker_client import LibraryWorker
 
 MIN_PAGES_A_SECOND = 15.0

@@ -24,7 +24,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.core.paths import DataPaths
-from app.protocol.library import GetLibraryStatus, Search
+from app.protocol.library import GetLibraryStatus
+from app.protocol.search import Search
 from app.worker.library.chunking import Chunk
 from app.worker.library.database import Database
 from app.worker.library.document_store import DocumentStore, NewDocument

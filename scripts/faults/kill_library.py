@@ -35,8 +35,8 @@ from app.protocol.library import (
     FileState,
     GetLibraryStatus,
     ListFiles,
-    Search,
 )
+from app.protocol.search import Search
 from scripts.bench.worker_client import LibraryWorker, WorkerGone
 
 _LAST_WAIT_S = 600.0

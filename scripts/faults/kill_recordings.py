@@ -24,21 +24,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.protocol.library import (
-    AddPaths,
-    CheckLibrary,
-    FileEntry,
-    FileState,
-    GetLibraryStatus,
-    GetText,
-    ListFiles,
+from app.protocol.documents import GetText
+from app.protocol.library import AddPaths, CheckLibrary, FileEntry, FileState, GetLibraryStatus, ListFiles
+from app.protocol.recordings import (
     NoteTranscription,
-    Search,
     StoreTranscript,
     TakeRecording,
     TranscriptLine,
     WaitingRecording,
 )
+from app.protocol.search import Search
 from scripts.bench.worker_client import LibraryWorker, RequestFailed, WorkerGone
 
 _MIN_LIFE_S, _MAX_LIFE_S = 0.8, 4.0

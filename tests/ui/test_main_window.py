@@ -29,6 +29,7 @@ from app.protocol.chat import (
     RestoreConversation,
     SaveDraft,
 )
+from app.protocol.documents import GetDocument
 from app.protocol.library import (
     AddContent,
     AddPaths,
@@ -36,7 +37,6 @@ from app.protocol.library import (
     Collection,
     CollectionList,
     FileList,
-    GetDocument,
     GetLibraryStatus,
     LibraryStatus,
     ListCollections,

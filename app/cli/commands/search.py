@@ -9,7 +9,7 @@ from app.cli.lines import texts
 from app.cli.output import file_name, one_line, print_error, print_json, print_words
 from app.client import HostClient
 from app.core.errors import AppError
-from app.protocol.library import Hit, Search, SearchResult
+from app.protocol.search import Hit, Search, SearchResult
 
 HIT_KEYS = ("rank", "score", "path", "page", "char_start", "char_end", "heading", "text")
 

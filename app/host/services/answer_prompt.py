@@ -22,8 +22,9 @@ from app.core.prompting import (
 )
 from app.host.services.chat_store import History, PromptRecord
 from app.host.services.ports import EnginePort, LibraryPort, Picture
+from app.protocol.documents import GetText
 from app.protocol.engine import CountTokens, EngineInfo, ImagePixels, PromptMessage
-from app.protocol.library import GetText, Hit
+from app.protocol.search import Hit
 
 _RESERVED_SHARE = 4  # at most a quarter of the context is kept free for the answer
 _FRESH_WINDOW = (

@@ -9,16 +9,9 @@ from app.core.errors import AppError, NotFoundError
 from app.core.prompting import Passage
 from app.host.services.ports import LibraryPort
 from app.protocol.chat import Citation
-from app.protocol.library import (
-    Collection,
-    DocumentInfo,
-    GetDocument,
-    GetLibraryStatus,
-    GetText,
-    ListCollections,
-    PageRange,
-    Scope,
-)
+from app.protocol.documents import DocumentInfo, GetDocument, GetText, PageRange
+from app.protocol.library import Collection, GetLibraryStatus, ListCollections
+from app.protocol.search import Scope
 
 
 @dataclass(frozen=True)

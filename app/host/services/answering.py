@@ -27,7 +27,7 @@ from app.host.services.ports import (
 from app.protocol.body import Body
 from app.protocol.chat import AnswerPhase, AnswerStats, AnswerToken, Ask, ChatMessage
 from app.protocol.engine import EngineInfo, Generate, Generation, PromptProgress, TokenGenerated
-from app.protocol.library import Hit, Scope, Search
+from app.protocol.search import Hit, Scope, Search
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from app.protocol.chat import (
     ConversationEntry,
     CreateConversation,
 )
-from app.protocol.library import Scope
+from app.protocol.search import Scope
 
 log = logging.getLogger(__name__)
 

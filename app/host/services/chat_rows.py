@@ -9,7 +9,7 @@ from typing import Any
 from app.core.conversations import PromptTurn
 from app.core.prompting import Passage
 from app.protocol.chat import AnswerStats, ChatMessage, Citation, ConversationEntry, ImageAttachment
-from app.protocol.library import Scope
+from app.protocol.search import Scope
 
 SELECT_ENTRIES = (
     "SELECT id, title, created_at, updated_at, scope_kind, scope_collections, model FROM conversations"

@@ -20,7 +20,7 @@ from app.protocol.chat import (
     SaveDraft,
     UpdateConversation,
 )
-from app.protocol.library import Scope
+from app.protocol.search import Scope
 from app.protocol.system import Empty
 
 _SCOPE_KINDS = ("all", "some", "none")

@@ -2,7 +2,7 @@
 
 from app.core.errors import FileError
 from app.host.services.ports import LibraryPort
-from app.protocol.library import GetDocumentSource
+from app.protocol.documents import GetDocumentSource
 
 
 async def unchanged_source(library: LibraryPort, document_id: int, use: str, instead: str) -> str:

@@ -10,43 +10,19 @@ from app.core.errors import AppError
 from app.host.services.ports import Events, Handler, Reply, RequestContext
 from app.host.supervision import Worker
 from app.protocol.body import Body, Request, from_message, request_types
+from app.protocol.documents import GetDocumentSource
 from app.protocol.envelope import Message, ProtocolError
-from app.protocol.library import (
-    AddContent,
-    AddPaths,
-    CheckLibrary,
-    FailRecording,
-    GetDocumentSource,
-    GetLibraryStatus,
-    LibraryStatus,
-    NoteTranscription,
-    RecordingUnwanted,
-    RecordingWaits,
-    ResumeRecordings,
-    Search,
-    StoreTranscript,
-    TakeRecording,
-    Throttle,
-)
+from app.protocol.library import AddContent, AddPaths, CheckLibrary, GetLibraryStatus, LibraryStatus, Throttle
+from app.protocol.recordings import RecordingUnwanted, RecordingWaits
+from app.protocol.search import Search
 from app.protocol.system import DONE
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Body)
 
-MODULE = "app.protocol.library"
-INTERNAL = frozenset(
-    {
-        CheckLibrary,
-        FailRecording,
-        GetDocumentSource,
-        NoteTranscription,
-        ResumeRecordings,
-        StoreTranscript,
-        TakeRecording,
-        Throttle,
-    }
-)
+MODULES = ("app.protocol.library", "app.protocol.search", "app.protocol.documents")
+INTERNAL = frozenset({CheckLibrary, GetDocumentSource, Throttle})
 _ABOUT_RECORDINGS = frozenset({RecordingUnwanted.TYPE, RecordingWaits.TYPE})
 _ACTIVITIES: Mapping[type[Body], str] = {
     AddPaths: "while adding files",
@@ -71,7 +47,8 @@ class LibraryService:
 
     def handlers(self) -> Mapping[type[Body], Handler]:
         """Give the handlers: one for every library request of a front end."""
-        return {request: self._pass_on for request in request_types(MODULE) if request not in INTERNAL}
+        requests = [request for module in MODULES for request in request_types(module)]
+        return {request: self._pass_on for request in requests if request not in INTERNAL}
 
     async def call(self, request: Request[R]) -> R:
         """Send a request to the worker and return its result. Raises AppError."""

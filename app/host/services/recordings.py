@@ -15,7 +15,7 @@ from app.host.services.transcribing import Progress, Transcriber
 from app.host.services.voice_models import VoiceModels
 from app.host.services.voice_use import VoiceUse
 from app.protocol.body import Body, Request
-from app.protocol.library import (
+from app.protocol.recordings import (
     FailRecording,
     NoteTranscription,
     RecordingUnwanted,

@@ -6,7 +6,8 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget, QWidgetAction
 
-from app.protocol.library import Collection, Scope
+from app.protocol.library import Collection
+from app.protocol.search import Scope
 from app.ui.elements.tick_box import TickBox
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon

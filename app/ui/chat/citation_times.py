@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.core.errors import AppError
 from app.protocol.chat import Citation
-from app.protocol.library import GetTextTimes
+from app.protocol.documents import GetTextTimes
 from app.ui.recordings import is_recording
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner

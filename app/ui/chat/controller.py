@@ -20,8 +20,9 @@ from app.protocol.chat import (
     SaveDraft,
     UpdateConversation,
 )
-from app.protocol.library import CollectionList, ListCollections, Scope
+from app.protocol.library import CollectionList, ListCollections
 from app.protocol.models import ListModels, ModelList, ModelsChanged
+from app.protocol.search import Scope
 from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.draft_images import DraftImages
 from app.ui.chat.live_answer import PROVISIONAL, LiveAnswer

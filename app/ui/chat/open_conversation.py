@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from app.protocol.chat import ConversationEntry
-from app.protocol.library import Scope
+from app.protocol.search import Scope
 from app.ui.chat.draft_images import DraftImages
 from app.ui.chat.live_answer import LiveAnswer
 from app.ui.chat.message_model import MessageModel

@@ -4,8 +4,9 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.protocol.chat import ConversationEntry
-from app.protocol.library import CollectionList, CollectionsChanged, LibraryStatus, Scope
+from app.protocol.library import CollectionList, CollectionsChanged, LibraryStatus
 from app.protocol.models import ModelChanged, ModelList
+from app.protocol.search import Scope
 from app.ui.chat.choosers import ScopeChooser
 from app.ui.chat.composer import Composer
 from app.ui.chat.controller import ChatController

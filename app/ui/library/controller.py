@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.core.errors import AppError
 from app.protocol.body import Request
+from app.protocol.documents import GetDocument, GetText
 from app.protocol.library import (
     AddPaths,
     CancelFiles,
@@ -22,9 +23,7 @@ from app.protocol.library import (
     FileChanged,
     FileEntry,
     FilesRemoved,
-    GetDocument,
     GetLibraryStatus,
-    GetText,
     LibraryStatus,
     ListCollections,
     ListFiles,

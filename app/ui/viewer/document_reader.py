@@ -9,14 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import AppError
-from app.protocol.library import (
-    DocumentInfo,
-    FindInDocument,
-    GetDocument,
-    GetText,
-    GetWordBoxes,
-    PageRange,
-)
+from app.protocol.documents import DocumentInfo, FindInDocument, GetDocument, GetText, GetWordBoxes, PageRange
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 from app.ui.viewer.words import WordBox

@@ -7,7 +7,7 @@ from math import sqrt
 
 from PySide6.QtCore import QRectF
 
-from app.protocol.library import PageRange
+from app.protocol.documents import PageRange
 
 MARGIN = 16
 GAP = 14

@@ -13,7 +13,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QWidget
 
-from app.protocol.library import DocumentInfo
+from app.protocol.documents import DocumentInfo
 from app.ui.theme import Theme
 from app.ui.viewer.document_reader import DocumentReader
 from app.ui.viewer.glide import Glide

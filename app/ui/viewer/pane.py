@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QFrame, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
 from app.protocol.chat import Citation
-from app.protocol.library import DocumentInfo, RefreshFiles
+from app.protocol.documents import DocumentInfo
+from app.protocol.library import RefreshFiles
 from app.protocol.system import WorkerChanged
 from app.ui.elements.banner import Banner
 from app.ui.elements.message_card import MessageCard

@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, QRect, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.core.errors import AppError
-from app.protocol.library import DocumentInfo, GetTextTimes
+from app.protocol.documents import DocumentInfo, GetTextTimes
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme

@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QFrame, QMenu, QPlainTextEdit, QTextEdit, QWidget
 
 from app.core.errors import AppError
-from app.protocol.library import DocumentInfo
+from app.protocol.documents import DocumentInfo
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme
 from app.ui.tokens import SPACE_M

@@ -11,7 +11,8 @@ from typing import Any
 import apsw
 
 from app.core.errors import NotFoundError
-from app.protocol.library import FileState, Heading, PageRange
+from app.protocol.documents import Heading, PageRange
+from app.protocol.library import FileState
 from app.worker.library.boxes import pack_boxes, unpack_boxes
 from app.worker.library.chunking import Chunk
 from app.worker.library.database import Database, translated

@@ -6,7 +6,7 @@ import re
 import threading
 
 from app.core.errors import FileError, UsageError
-from app.protocol.library import (
+from app.protocol.documents import (
     DocumentInfo,
     DocumentSource,
     DocumentText,

@@ -15,6 +15,14 @@ from typing import Any, TypeVar
 from app.core.errors import NotFoundError, StorageError
 from app.core.paths import DataPaths, data_paths
 from app.protocol.body import Body
+from app.protocol.documents import (
+    FindInDocument,
+    GetDocument,
+    GetDocumentSource,
+    GetText,
+    GetTextTimes,
+    GetWordBoxes,
+)
 from app.protocol.library import (
     AddContent,
     AddPaths,
@@ -24,32 +32,26 @@ from app.protocol.library import (
     CollectionList,
     CreateCollection,
     DeleteCollection,
-    FailRecording,
-    FindInDocument,
-    GetDocument,
-    GetDocumentSource,
     GetLibraryStatus,
-    GetText,
-    GetTextTimes,
-    GetWordBoxes,
-    Hit,
     LibraryStatus,
     ListCollections,
     ListFiles,
     MoveFiles,
-    NoteTranscription,
     PauseIngestion,
     RefreshFiles,
     RemoveFiles,
     RenameCollection,
-    ResumeRecordings,
     RetryFiles,
-    Search,
-    SearchResult,
-    StoreTranscript,
-    TakeRecording,
     Throttle,
 )
+from app.protocol.recordings import (
+    FailRecording,
+    NoteTranscription,
+    ResumeRecordings,
+    StoreTranscript,
+    TakeRecording,
+)
+from app.protocol.search import Hit, Search, SearchResult
 from app.protocol.system import DoctorReport, Empty
 from app.worker.library.checks import check_library
 from app.worker.library.chroma_cache import IDLE_S

@@ -19,9 +19,9 @@ import apsw
 
 from app.core.errors import FileError, StorageError
 from app.protocol.body import Body
-from app.protocol.library import (
+from app.protocol.library import FileState
+from app.protocol.recordings import (
     FailRecording,
-    FileState,
     NoteTranscription,
     RecordingUnwanted,
     RecordingWaits,

@@ -56,7 +56,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search found; see app.protocol.library.SearchResult."""
+    """What a search found; see app.protocol.search.SearchResult."""
 
     found: bool
     relevance: float

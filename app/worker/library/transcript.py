@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.protocol.library import StoreTranscript, TranscriptLine
+from app.protocol.recordings import StoreTranscript, TranscriptLine
 from app.worker.parser.result import Parsed, ParsedHeading
 
 NOTE_CODE = "recording.note"

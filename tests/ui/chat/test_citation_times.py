@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.core.errors import WorkerError
-from app.protocol.library import GetTextTimes, TextTimes
+from app.protocol.documents import GetTextTimes, TextTimes
 from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.message_text import MessageText
 from app.ui.chat.sources import SourcesList

@@ -7,8 +7,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
-from app.protocol.library import Collection, Scope
+from app.protocol.library import Collection
 from app.protocol.models import ModelChanged, ModelEntry, ModelList
+from app.protocol.search import Scope
 from app.ui.chat.choosers import ScopeChooser
 from app.ui.chat.composer import Composer
 from app.ui.chat.model_chooser import ModelChooser

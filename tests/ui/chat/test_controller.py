@@ -22,8 +22,9 @@ from app.protocol.chat import (
     SaveDraft,
     UpdateConversation,
 )
-from app.protocol.library import CollectionList, ListCollections, Scope
+from app.protocol.library import CollectionList, ListCollections
 from app.protocol.models import ChooseModel, ListModels, ModelEntry, ModelList
+from app.protocol.search import Scope
 from app.protocol.system import Empty
 from app.ui.chat.controller import ChatController
 from app.ui.notifier import Notifier

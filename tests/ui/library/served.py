@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from app.core.errors import UsageError
 from app.protocol.body import Body
+from app.protocol.documents import DocumentText, GetText
 from app.protocol.library import (
     AddPaths,
     AddResult,
@@ -13,14 +14,12 @@ from app.protocol.library import (
     CollectionsChanged,
     CreateCollection,
     DeleteCollection,
-    DocumentText,
     FileChanged,
     FileEntry,
     FileList,
     FilesRemoved,
     FileState,
     GetLibraryStatus,
-    GetText,
     LibraryStatus,
     ListCollections,
     ListFiles,

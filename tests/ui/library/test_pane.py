@@ -11,16 +11,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton
 
 from app.core.errors import NotFoundError, WorkerError
+from app.protocol.documents import DocumentInfo, GetDocument, GetText
 from app.protocol.library import (
     AddPaths,
     CancelFiles,
-    DocumentInfo,
     FileEntry,
     FilesRemoved,
     FileState,
-    GetDocument,
     GetLibraryStatus,
-    GetText,
     ListCollections,
     ListFiles,
     MoveFiles,

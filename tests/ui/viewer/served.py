@@ -9,7 +9,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QImage, QPainter
 
 from app.core.errors import AppError, NotFoundError
 from app.protocol.chat import Citation
-from app.protocol.library import (
+from app.protocol.documents import (
     DocumentInfo,
     DocumentText,
     FindInDocument,

@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtCore import QRectF
 
-from app.protocol.library import PageRange
+from app.protocol.documents import PageRange
 from app.ui.viewer.page_layout import GAP, MARGIN, PageLayout, page_of
 from app.ui.viewer.zoom import MAX_ZOOM, MIN_ZOOM, clamped, stepped
 

@@ -9,7 +9,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLineEdit, QPushButton
 
 from app.core.errors import NotFoundError, WorkerError
-from app.protocol.library import FindInDocument, GetDocument, GetText, RefreshFiles
+from app.protocol.documents import FindInDocument, GetDocument, GetText
+from app.protocol.library import RefreshFiles
 from app.protocol.page import RenderPage
 from app.protocol.system import Empty, WorkerChanged
 from app.ui.theme import Theme

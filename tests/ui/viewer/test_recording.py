@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from app.core.errors import FileError, NotFoundError, WorkerError
-from app.protocol.library import GetTextTimes
+from app.protocol.documents import GetTextTimes
 from app.protocol.voice import ControlReading, PlaybackPosition, PlayDocument, StopReading
 from app.ui.elements.clock import clock
 from app.ui.viewer.pane import ViewerPane

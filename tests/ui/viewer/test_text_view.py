@@ -5,7 +5,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QTextCursor, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from app.protocol.library import GetText
+from app.protocol.documents import GetText
 from app.ui.viewer import text_view
 from app.ui.viewer.pane import ViewerPane
 from app.ui.viewer.text_view import TextView
@@ -93,7 +93,7 @@ async def test_a_text_shorter_than_announced_ends(viewer: Open, session: FakeSes
     pane = viewer(document)
     info = document.info()
     document.text = "sh"
-    from app.protocol.library import GetDocument
+    from app.protocol.documents import GetDocument
 
     session.reply(GetDocument, info)
     pane.open_document(2)

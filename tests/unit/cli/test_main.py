@@ -38,16 +38,13 @@ from app.protocol.library import (
     FileList,
     FileResult,
     FileState,
-    Hit,
     ListCollections,
     ListFiles,
     RemoveFiles,
     RemoveResult,
     RenameCollection,
-    Scope,
-    Search,
-    SearchResult,
 )
+from app.protocol.search import Hit, Scope, Search, SearchResult
 from app.protocol.system import Check, DoctorReport, GetHostStatus, HostStatus, Notice, RunDoctor
 from tests.unit.cli.conftest import FakeHost
 

@@ -18,7 +18,7 @@ from app.core.prompting import (
     system_prompt,
     without_echo,
 )
-from app.protocol.library import Hit
+from app.protocol.search import Hit
 
 
 def hit(chunk_id: int, start: int, end: int, document_id: int = 1) -> Hit:

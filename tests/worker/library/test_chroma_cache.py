@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.core.paths import DataPaths
-from app.protocol.library import CheckLibrary, RemoveFiles, Search
+from app.protocol.library import CheckLibrary, RemoveFiles
+from app.protocol.search import Search
 from scripts.bench.worker_client import LibraryWorker
 from tests.worker.library.conftest import add, wait_until
 

@@ -14,32 +14,30 @@ import pytest
 from app.core.errors import FileError
 from app.core.paths import DataPaths
 from app.protocol.body import Body
+from app.protocol.documents import DocumentInfo, GetDocument, GetDocumentSource, GetText, GetTextTimes
 from app.protocol.library import (
     AddPaths,
     CancelFiles,
     CheckLibrary,
-    DocumentInfo,
-    FailRecording,
     FileEntry,
     FileResult,
     FileState,
-    GetDocument,
-    GetDocumentSource,
-    GetText,
-    GetTextTimes,
     MoveFiles,
+    RemoveFiles,
+    RetryFiles,
+)
+from app.protocol.recordings import (
+    FailRecording,
     NoteTranscription,
     RecordingUnwanted,
     RecordingWaits,
-    RemoveFiles,
     ResumeRecordings,
-    RetryFiles,
-    Search,
     StoreTranscript,
     TakeRecording,
     TranscriptLine,
     WaitingRecording,
 )
+from app.protocol.search import Search
 from app.protocol.system import Notice
 from app.worker.library import library as module
 from app.worker.library import recordings as recordings_module

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.protocol.library import StoreTranscript, TranscriptLine
+from app.protocol.recordings import StoreTranscript, TranscriptLine
 from app.worker.library.chunking import chunk_ranges
 from app.worker.library.transcript import NOTE_CODE, milliseconds, time_mark, transcript_of
 

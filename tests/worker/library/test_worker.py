@@ -10,6 +10,7 @@ import pytest
 
 from app.core.paths import DataPaths
 from app.protocol.body import from_message
+from app.protocol.documents import FindInDocument, GetDocument, GetDocumentSource, GetText, GetWordBoxes
 from app.protocol.library import (
     AddContent,
     AddPaths,
@@ -21,12 +22,7 @@ from app.protocol.library import (
     FileChanged,
     FileResult,
     FileState,
-    FindInDocument,
-    GetDocument,
-    GetDocumentSource,
     GetLibraryStatus,
-    GetText,
-    GetWordBoxes,
     ListCollections,
     ListFiles,
     MoveFiles,
@@ -35,10 +31,9 @@ from app.protocol.library import (
     RemoveFiles,
     RenameCollection,
     RetryFiles,
-    Scope,
-    Search,
     Throttle,
 )
+from app.protocol.search import Scope, Search
 from app.protocol.system import ErrorBody
 from scripts.bench.worker_client import LibraryWorker, RequestCancelled, RequestFailed
 from tests.worker.library.conftest import add, listed, wait_idle, wait_until

@@ -10,6 +10,7 @@ from app.core.settings import Settings
 from app.host.services.ports import GenerationOptions, Picture
 from app.protocol.body import Body, Request
 from app.protocol.chat import ImageAttachment
+from app.protocol.documents import DocumentInfo, DocumentText, GetDocument, GetText, PageRange
 from app.protocol.engine import (
     CountTokens,
     EngineInfo,
@@ -19,21 +20,8 @@ from app.protocol.engine import (
     TokenCounts,
     TokenGenerated,
 )
-from app.protocol.library import (
-    Collection,
-    CollectionList,
-    DocumentInfo,
-    DocumentText,
-    GetDocument,
-    GetLibraryStatus,
-    GetText,
-    Hit,
-    LibraryStatus,
-    ListCollections,
-    PageRange,
-    Search,
-    SearchResult,
-)
+from app.protocol.library import Collection, CollectionList, GetLibraryStatus, LibraryStatus, ListCollections
+from app.protocol.search import Hit, Search, SearchResult
 
 PUMP_TEXT = (
     "The Aurora X200 pump has a warranty of 24 months. "

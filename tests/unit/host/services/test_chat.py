@@ -31,8 +31,10 @@ from app.protocol.chat import (
     CreateConversation,
     ImageAttachment,
 )
+from app.protocol.documents import GetText
 from app.protocol.engine import Sampling
-from app.protocol.library import GetLibraryStatus, GetText, Scope, Search
+from app.protocol.library import GetLibraryStatus
+from app.protocol.search import Scope, Search
 from tests.unit.host.conftest import Context, Recorder
 from tests.unit.host.services.chat_fakes import (
     PUMP_TEXT,

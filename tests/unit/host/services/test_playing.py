@@ -9,7 +9,7 @@ from app.core.errors import AppError, FileError
 from app.host.services.playing import N_AHEAD, PlayingService
 from app.host.services.voice_use import VoiceUse
 from app.protocol.audio import ReadAudio
-from app.protocol.library import DocumentSource
+from app.protocol.documents import DocumentSource
 from app.protocol.speech import PauseSound, Play, SetVolume
 from app.protocol.voice import ControlReading, PlaybackPosition, PlayDocument, ReadingEnded
 from tests.unit.host.conftest import Context, Recorder, until

@@ -13,7 +13,7 @@ from app.host.services.recordings import RecordingsService
 from app.host.services.transcribing import Transcriber
 from app.host.services.voice_models import SPEECH_DIR, VoiceModels
 from app.host.services.voice_use import VoiceUse
-from app.protocol.library import (
+from app.protocol.recordings import (
     FailRecording,
     NoteTranscription,
     RecordingUnwanted,

@@ -14,14 +14,8 @@ from app.host.services.settings import SettingsService
 from app.host.services.voice import VoiceService
 from app.host.services.voice_models import SPEECH_DIR, VOICE_DIR
 from app.protocol.body import request_types, to_message
-from app.protocol.library import (
-    DocumentSource,
-    GetDocumentSource,
-    RecordingWaits,
-    ResumeRecordings,
-    TakeRecording,
-    WaitingRecording,
-)
+from app.protocol.documents import DocumentSource, GetDocumentSource
+from app.protocol.recordings import RecordingWaits, ResumeRecordings, TakeRecording, WaitingRecording
 from app.protocol.speech import (
     AudioDevices,
     FindAudioDevices,
