@@ -3,6 +3,7 @@
 import asyncio
 
 from PySide6.QtCore import QMimeData, QObject, Signal
+from PySide6.QtGui import QGuiApplication
 
 from app.core.paths import resources_dir
 from app.protocol.library import AddContent
@@ -80,6 +81,17 @@ class IntakeController(QObject):
         self.tell_refused(intake.n_refused, any_added=bool(intake.paths))
         return bool(intake)
 
+    def paste(self) -> None:
+        """Add what the clipboard holds."""
+        mime = _clipboard_content()
+        if self.take(mime) or mime.hasUrls():
+            return
+        if mime.hasImage():
+            words = self.tr("The clipboard holds an image and no file.")
+            self._notifier.info(words, self.tr("To ask about it, paste it into the text field."))
+        else:
+            self._notifier.info(self.tr("The clipboard holds no files and no text."))
+
     def tell_refused(self, n_refused: int, *, any_added: bool) -> None:
         """Say that so many things were left out; nothing where it is none."""
         if not n_refused:
@@ -105,3 +117,9 @@ class IntakeController(QObject):
         request = AddContent(name=name, collection=collection.name if collection else "")
         await self._session.call(request, text.encode())
         self._notifier.info(self.tr("“{0}” was added to the library.").format(name))
+
+
+def _clipboard_content() -> QMimeData:
+    """Give what the clipboard holds; an empty one may hold no object at all, whatever the stubs say."""
+    content: object = QGuiApplication.clipboard().mimeData()
+    return content if isinstance(content, QMimeData) else QMimeData()

@@ -1,32 +1,27 @@
-"""The window: three panes, what comes in by drop and paste, and how it opens and closes."""
+"""The window: what it is built from, how its parts hear of each other, and its commands."""
 
 import asyncio
-import contextlib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
-from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
-    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QSplitter, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QTextEdit, QVBoxLayout, QWidget
 
-from app.core.errors import AppError
-from app.protocol.chat import Citation, ConversationEntry
+from app.protocol.chat import ConversationEntry
 from app.protocol.library import GetLibraryStatus
 from app.protocol.system import (
-    GetHostStatus,
     GetSettings,
     Notice,
-    Shutdown,
     UpdateSettings,
     WorkerChanged,
 )
@@ -37,7 +32,7 @@ from app.ui.chat.pane import ChatPane
 from app.ui.chat.rich_text import is_openable
 from app.ui.conversations.controller import ConversationsController
 from app.ui.conversations.pane import ConversationPane
-from app.ui.dialogs import CloseChoice, Dialogs, QtDialogs
+from app.ui.dialogs import Dialogs, QtDialogs
 from app.ui.drop_overlay import DropOverlay
 from app.ui.elements.banner import Banner
 from app.ui.guide.controller import GuideController
@@ -54,16 +49,15 @@ from app.ui.viewer.pane import ViewerPane
 from app.ui.voice.reading_window import ReadingParts, WindowReading
 from app.ui.voice.window_voice import VoiceParts, WindowVoice
 from app.ui.window_actions import THEME_MARK, Command, WindowActions
+from app.ui.window_closing import WindowClosing
 from app.ui.window_drops import WindowDrops
-from app.ui.window_models import Joined, WindowModels
+from app.ui.window_models import ModelParts, WindowModels
+from app.ui.window_panes import WindowPanes
 from app.ui.window_state import WindowState, load_state, save_state
 
 _START_SIZE = (1280, 800)
 _SMALLEST_SIZE = (760, 520)
-_VIEWER_SHARE = 0.42
-_VIEWER_MIN_WIDTH = 460
 _SAVE_DELAY_MS = 1500
-_STATUS_PATIENCE_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -97,8 +91,7 @@ class MainWindow(QMainWindow):
         self._theme = parts.theme
         self._dialogs: Dialogs = parts.dialogs or QtDialogs(self)
         self._state = load_state(parts.session.paths)
-        self._may_close = self._is_closing = False
-        self._width_before_viewer: int | None = None
+        self._may_close = False
         self._last_conversation = self._state.conversation_id
         self.setWindowTitle("h2oGPT")
         self.setAcceptDrops(True)
@@ -131,6 +124,7 @@ class MainWindow(QMainWindow):
             self._session, self._tasks, self._theme, self.intake, self.chat_pane, self
         )
         self.about = AboutController(self._session, self._tasks, self._theme, self)
+        self.closing = WindowClosing(self._session, self._tasks, self._dialogs, self.chats, self)
         self._bridge = NotifierBridge(self._notifier, self)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
@@ -138,28 +132,19 @@ class MainWindow(QMainWindow):
         self._save_timer.timeout.connect(self._on_save_due)
 
     def _lay_out(self) -> None:
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
-        for pane in (self.conversation_pane, self.chat_pane, self.right_area):
-            self.splitter.addWidget(pane)
-        self.conversation_pane.setMinimumWidth(170)  # all three fit into the smallest window
-        self.chat_pane.setMinimumWidth(320)
-        self.right_area.setMinimumWidth(268)
-        for index, stretch in enumerate((0, 1, 0)):
-            self.splitter.setStretchFactor(index, stretch)
+        self.panes = WindowPanes(self.conversation_pane, self.chat_pane, self.right_area)
         central = QWidget()
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.banner)
-        layout.addWidget(self.splitter, 1)
+        layout.addWidget(self.panes, 1)
         layout.addWidget(self.status_line)
         self.setCentralWidget(central)
         self.toasts = ToastArea(self._theme, central, self.chat_pane.composer)
         self.overlay = DropOverlay(self._theme, central)
         self._drops = WindowDrops(self, self.chat_pane, self.library_pane, self.intake, self.overlay)
-        self.models = WindowModels(self._joined(), self)
+        self.models = WindowModels(self._model_parts(), self)
         self.reading = WindowReading(
             ReadingParts(
                 session=self._session,
@@ -174,8 +159,8 @@ class MainWindow(QMainWindow):
         )
         self.voice = WindowVoice(self._voice_parts(), self)
 
-    def _joined(self) -> Joined:
-        return Joined(
+    def _model_parts(self) -> ModelParts:
+        return ModelParts(
             session=self._session,
             tasks=self._tasks,
             theme=self._theme,
@@ -219,22 +204,19 @@ class MainWindow(QMainWindow):
         self.chats.conversation_shown.connect(self._on_conversation_shown)
         self.chats.entry_changed.connect(self._on_entry_changed)
         self.chats.busy_changed.connect(self._on_busy_changed)
-        self.chat_pane.citation_opened.connect(self._on_citation_opened)
+        self.chat_pane.citation_opened.connect(self.panes.open_citation)
         self.chat_pane.link_activated.connect(self._on_link_activated)
         self.chat_pane.files_pasted.connect(self.intake.add_paths)
         self.chat_pane.add_files_requested.connect(self.intake.choose_files)
         self.chat_pane.add_folder_requested.connect(self.intake.choose_folder)
         self.chat_pane.sample_requested.connect(self.intake.add_sample)
-        self.chat_pane.left_button.clicked.connect(self.toggle_left)
-        self.chat_pane.right_button.clicked.connect(self.toggle_right)
         self.chat_pane.menu_button.clicked.connect(self._on_menu_clicked)
-        self.intake.adding.connect(self._on_adding)
+        self.intake.adding.connect(self.panes.show_library)
+        self.panes.arranged.connect(self._on_arranged)
+        self.closing.allowed.connect(self._on_closing_allowed)
         self.closed.connect(self.guide.put_away)
         self.closed.connect(self.models.put_away)
         self.closed.connect(self.voice.put_away)
-        self.right_area.document_opened.connect(self._on_document_opened)
-        self.right_area.document_closed.connect(self._on_document_closed)
-        self.splitter.splitterMoved.connect(self._on_splitter_moved)
 
     def _add_commands(self) -> None:
         tr = self.tr
@@ -242,7 +224,7 @@ class MainWindow(QMainWindow):
             Command(tr("New conversation"), "Ctrl+N", self.new_conversation, "add"),
             Command(tr("Add files…"), "Ctrl+O", self.intake.choose_files, "add-file"),
             Command(tr("Add a folder…"), "Ctrl+Shift+O", self.intake.choose_folder, "add-folder"),
-            Command(tr("Add from the clipboard"), "", self.paste, "copy"),
+            Command(tr("Add from the clipboard"), "", self.intake.paste, "copy"),
             None,
             Command(tr("Models…"), "Ctrl+M", self.models.open_installed, "model"),
             Command(tr("Voice settings…"), "", self.voice.settings.open, "microphone"),
@@ -266,11 +248,11 @@ class MainWindow(QMainWindow):
             ),
             Command("", "Ctrl+Shift+H", self.voice.toggle_hands_free, help=tr("Hands-free conversation")),
             Command("", "Ctrl+L", self.chat_pane.focus_composer, help=tr("Go to the text field")),
-            Command("", "Ctrl+K", self._focus_search, help=tr("Search conversations")),
-            Command("", "F6", self.focus_next_pane, help=tr("Go to the next pane")),
-            Command("", "Shift+F6", self.focus_previous_pane, help=tr("Go to the pane before")),
-            Command("", "Ctrl+B", self.toggle_left, help=tr("Show or hide the conversations")),
-            Command("", "Ctrl+Shift+B", self.toggle_right, help=tr("Show or hide the library")),
+            Command("", "Ctrl+K", self.panes.focus_search, help=tr("Search conversations")),
+            Command("", "F6", self.panes.focus_next, help=tr("Go to the next pane")),
+            Command("", "Shift+F6", self.panes.focus_previous, help=tr("Go to the pane before")),
+            Command("", "Ctrl+B", self.panes.toggle_left, help=tr("Show or hide the conversations")),
+            Command("", "Ctrl+Shift+B", self.panes.toggle_right, help=tr("Show or hide the library")),
         ]
         self.actions_ = WindowActions(self, commands, self._theme, self.choose_theme)
 
@@ -280,10 +262,7 @@ class MainWindow(QMainWindow):
         state = self._state
         if not (state.geometry and self.restoreGeometry(QByteArray(b64decode(state.geometry)))):
             self.resize(*_START_SIZE)
-        self.conversation_pane.setVisible(state.left_visible)
-        self.right_area.setVisible(state.right_visible)
-        rest = max(360, self.width() - state.left_width - state.right_width)
-        self.splitter.setSizes([state.left_width, rest, state.right_width])
+        self.panes.restore(state, self.width())
         self.chat_pane.focus_composer()
 
     @Slot()
@@ -361,12 +340,7 @@ class MainWindow(QMainWindow):
         self.conversation_pane.show_current(entry.id)
         self._save_timer.start()
 
-    # --- citations and links
-
-    @Slot(object, int)
-    def _on_citation_opened(self, citations: tuple[Citation, ...], index: int) -> None:
-        self.right_area.show()
-        self.right_area.open_citation(citations, index)
+    # --- links and commands
 
     @Slot(str)
     def _on_link_activated(self, address: str) -> None:
@@ -376,96 +350,6 @@ class MainWindow(QMainWindow):
     async def _open_link(self, address: str) -> None:
         if await self._dialogs.confirm_link(address):
             self._dialogs.open_link(address)
-
-    # --- side panes
-
-    @Slot()
-    def toggle_left(self) -> None:
-        """Show or hide the conversations."""
-        self.conversation_pane.setVisible(self.conversation_pane.isHidden())
-        self._save_timer.start()
-
-    @Slot()
-    def toggle_right(self) -> None:
-        """Show or hide library and viewer."""
-        self.right_area.setVisible(self.right_area.isHidden())
-        self._save_timer.start()
-
-    @Slot()
-    def _on_adding(self) -> None:
-        self.right_area.show()
-        self.right_area.show_library()
-
-    @Slot()
-    def _on_document_opened(self) -> None:
-        """Give the viewer the room that a page needs, and remember what it was."""
-        left, chat, right = self.splitter.sizes()
-        wanted = max(_VIEWER_MIN_WIDTH, int(self.width() * _VIEWER_SHARE))
-        if right < wanted:
-            if self._width_before_viewer is None:
-                self._width_before_viewer = right
-            wanted = min(wanted, right + chat - self.chat_pane.minimumWidth())
-            self.splitter.setSizes([left, chat + right - wanted, wanted])
-
-    @Slot()
-    def _on_document_closed(self) -> None:
-        if self._width_before_viewer is not None:
-            left, chat, right = self.splitter.sizes()
-            before, self._width_before_viewer = self._width_before_viewer, None
-            self.splitter.setSizes([left, chat + right - before, before])
-
-    @Slot()
-    def _on_splitter_moved(self) -> None:
-        self._width_before_viewer = None  # the user's own width is kept
-        self._save_timer.start()
-
-    # --- keyboard
-
-    @Slot()
-    def focus_next_pane(self) -> None:
-        """Move the focus to the next pane."""
-        self._move_focus(1)
-
-    @Slot()
-    def focus_previous_pane(self) -> None:
-        """Move the focus to the pane before."""
-        self._move_focus(-1)
-
-    def _move_focus(self, step: int) -> None:
-        stops = [
-            (self.conversation_pane, self.conversation_pane.focus_list),
-            (self.chat_pane.messages, self.chat_pane.messages.setFocus),
-            (self.chat_pane.composer, self.chat_pane.focus_composer),
-            (self.right_area, self.right_area.focus_front),
-        ]
-        stops = [stop for stop in stops if stop[0].isVisible()]
-        focused = QApplication.focusWidget()
-        at = [
-            i
-            for i, (pane, _) in enumerate(stops)
-            if focused and (pane is focused or pane.isAncestorOf(focused))
-        ]
-        position = (at[0] + step) % len(stops) if at else 0
-        stops[position][1]()
-
-    @Slot()
-    def _focus_search(self) -> None:
-        self.conversation_pane.show()
-        self.conversation_pane.focus_search()
-
-    @Slot()
-    def paste(self) -> None:
-        """Add what the clipboard holds to the library."""
-        mime = _clipboard_content()
-        if self.intake.take(mime) or mime.hasUrls():
-            return
-        if mime.hasImage():
-            words = self.tr("The clipboard holds an image and no file.")
-            self._notifier.info(words, self.tr("To ask about it, paste it into the text field."))
-        else:
-            self._notifier.info(self.tr("The clipboard holds no files and no text."))
-
-    # --- menu
 
     @Slot()
     def _on_menu_clicked(self) -> None:
@@ -505,47 +389,16 @@ class MainWindow(QMainWindow):
 
     def close_now(self) -> None:
         """Close without asking; what runs goes on in the background."""
-        self._tasks.spawn(self._leave(), "close window")
+        self.closing.leave()
 
-    async def _close(self) -> None:
-        try:
-            detail = await self._running_work()
-            if detail:
-                choice = await self._dialogs.ask_close(detail)
-                if choice is CloseChoice.STAY:
-                    return
-                if choice is CloseChoice.STOP:
-                    with contextlib.suppress(AppError):  # it is gone already
-                        await self._session.call(Shutdown(force=True))
-            await self._leave()
-        finally:
-            self._is_closing = False
-
-    async def _running_work(self) -> str:
-        """Say in words what still runs and would end with the last window; empty where nothing does."""
-        if not self._session.is_connected:
-            return ""
-        try:
-            async with asyncio.timeout(_STATUS_PATIENCE_S):
-                status = await self._session.call(GetHostStatus())
-                if not status.busy or status.n_clients > 1:
-                    return ""
-                library = await self._session.call(GetLibraryStatus())
-        except (AppError, TimeoutError):
-            return ""
-        if library.waiting and not library.paused:
-            count = self.locale().toString(library.waiting)
-            return self.tr("Files that are still being read: {0}.").format(count)
-        return self.tr("An answer is still being written.")
-
-    async def _leave(self) -> None:
-        with contextlib.suppress(
-            AppError, TimeoutError
-        ):  # a draft that cannot be stored must not hold the user
-            async with asyncio.timeout(_STATUS_PATIENCE_S):
-                await self.chats.close()
+    @Slot()
+    def _on_closing_allowed(self) -> None:
         self._may_close = True
         self.close()
+
+    @Slot()
+    def _on_arranged(self) -> None:
+        self._save_timer.start()
 
     @Slot()
     def _on_save_due(self) -> None:
@@ -555,11 +408,10 @@ class MainWindow(QMainWindow):
 
     def window_state(self) -> WindowState:
         """Give what is to be remembered."""
-        left, _chat, right = self.splitter.sizes()
         return WindowState(
             geometry=b64encode(bytes(self.saveGeometry().data())).decode(),
-            left_width=left or self._state.left_width,
-            right_width=self._width_before_viewer or right or self._state.right_width,
+            left_width=self.panes.left_width(),
+            right_width=self.panes.right_width(),
             left_visible=not self.conversation_pane.isHidden(),
             right_visible=not self.right_area.isHidden(),
             conversation_id=self.chats.current.id or "",
@@ -577,9 +429,7 @@ class MainWindow(QMainWindow):
             self.closed.emit()
             return
         event.ignore()
-        if not self._is_closing:
-            self._is_closing = True
-            self._tasks.spawn(self._close(), "close window")
+        self.closing.ask()
 
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
         """End talking or stop the answer on Esc; paste outside text fields adds to the library."""
@@ -593,7 +443,7 @@ class MainWindow(QMainWindow):
         elif event.matches(QKeySequence.StandardKey.Paste) and not isinstance(
             QApplication.focusWidget(), QTextEdit | QLineEdit
         ):
-            self.paste()
+            self.intake.paste()
         else:
             super().keyPressEvent(event)
 
@@ -618,12 +468,6 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent, /) -> None:
         """Add what was dropped."""
         self._drops.drop(event)
-
-
-def _clipboard_content() -> QMimeData:
-    """Give what the clipboard holds; an empty one may hold no object at all, whatever the stubs say."""
-    content: object = QGuiApplication.clipboard().mimeData()
-    return content if isinstance(content, QMimeData) else QMimeData()
 
 
 def _nothing() -> None:

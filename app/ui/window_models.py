@@ -31,7 +31,7 @@ NETWORK, DIAGNOSTICS = "network", "diagnostics"
 
 
 @dataclass(frozen=True)
-class Joined:
+class ModelParts:
     """The parts of the window that are joined here."""
 
     session: Session
@@ -52,7 +52,7 @@ class WindowModels(QObject):
     The window about models is built when it is first opened: it would lengthen every start.
     """
 
-    def __init__(self, parts: Joined, over: QWidget) -> None:
+    def __init__(self, parts: ModelParts, over: QWidget) -> None:
         """Join the parts; the window about models will stand over `over`."""
         super().__init__(over)
         self._parts, self._over = parts, over

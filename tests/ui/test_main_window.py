@@ -220,27 +220,27 @@ async def test_a_citation_opens_the_viewer_with_room_for_a_page(
 ) -> None:
     await open_first(window)
     window.right_area.hide()
-    before = window.splitter.sizes()[2]
+    before = window.panes.sizes()[2]
     window.chat_pane.messages.citation_activated.emit("a1", 0)
     assert window.right_area.isVisible()
     assert window.right_area.shows_document
-    assert window.splitter.sizes()[2] >= 460
+    assert window.panes.sizes()[2] >= 460
     await until(lambda: host.sent(GetDocument))
     assert host.sent(GetDocument)[0].document_id == CITATION.document_id
     window.chat_pane.messages.citation_activated.emit("a1", 7)
     window.viewer_pane.close_document()
     assert not window.right_area.shows_document
-    assert window.splitter.sizes()[2] < 460 or before >= 460
+    assert window.panes.sizes()[2] < 460 or before >= 460
 
 
 async def test_the_users_own_width_is_kept(window: MainWindow) -> None:
     await open_first(window)
     window.right_area.open_document(3)
-    window.splitter.setSizes([240, 540, 500])
-    window.splitter.splitterMoved.emit(780, 2)
-    kept = window.splitter.sizes()[2]
+    window.panes.setSizes([240, 540, 500])
+    window.panes.splitterMoved.emit(780, 2)
+    kept = window.panes.sizes()[2]
     window.viewer_pane.close_document()
-    assert window.splitter.sizes()[2] == kept
+    assert window.panes.sizes()[2] == kept
 
 
 async def test_a_link_opens_only_after_confirmation(window: MainWindow, dialogs: FakeDialogs) -> None:
@@ -310,7 +310,7 @@ async def test_text_is_added_under_a_name(
 
 async def test_nothing_to_paste_is_said(window: MainWindow) -> None:
     QGuiApplication.clipboard().clear()
-    window.paste()
+    window.intake.paste()
     await until(lambda: window.toasts.toasts)
     assert "no files and no text" in window.toasts.toasts[0].words.text()
 
@@ -426,12 +426,12 @@ async def test_f6_walks_through_the_panes_and_back(window: MainWindow) -> None:
     assert where() == 2
     for expected in (3, 0, 1, 2):
         await until(lambda: QApplication.focusWidget() is not None)
-        window.focus_next_pane()
+        window.panes.focus_next()
         assert where() == expected
-    window.focus_previous_pane()
+    window.panes.focus_previous()
     assert where() == 1
     window.conversation_pane.hide()
-    window._focus_search()
+    window.panes.focus_search()
     assert window.conversation_pane.isVisible()
 
 
@@ -517,7 +517,7 @@ async def test_closing_asks_about_running_work(
     window.closed.connect(lambda: closed.append(1))
     window.close()
     window.close()
-    await until(lambda: closed if closes else dialogs.asked and not window._is_closing)
+    await until(lambda: closed if closes else dialogs.asked and not window.closing.is_asked)
     assert bool(closed) is closes
     assert window.isVisible() is not closes
     assert bool(host.sent(Shutdown)) is stops
@@ -551,7 +551,7 @@ async def test_it_comes_back_as_it_was_left(
     host.connect_now()
     await until(lambda: window.chats.current.id == "c1")
     assert window.conversation_pane.isHidden()
-    window.toggle_left()
+    window.panes.toggle_left()
     window.choose_theme("dark")
     window.resize(780, 600)
     closed: list[int] = []

@@ -186,7 +186,7 @@ async def test_an_image_pasted_beside_the_text_field_is_led_there(
     image = QImage(4, 4, QImage.Format.Format_RGB32)
     image.fill(0)
     QGuiApplication.clipboard().setImage(image)
-    window.paste()
+    window.intake.paste()
     await until(lambda: "paste it into the text field" in toast_words(window))
     assert not host.sent(AttachImage)
     window.chat_pane.focus_composer()
