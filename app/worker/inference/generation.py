@@ -20,7 +20,7 @@ from app.worker.inference.sampler import Sampler, make_sampler
 from app.worker.inference.speculation import BatchCost
 from app.worker.inference.template import RenderStopped
 from app.worker.inference.text_model import Sink
-from app.worker.inference.text_stream import TEXT_INTERVAL_S, TextStream
+from app.worker.inference.text_stream import TextSender
 from app.worker.inference.vision import PromptImages, n_text, whole_images
 from app.worker.inference.writing import Figures, Writer
 from app.worker.runtime import Cancelled
@@ -65,9 +65,7 @@ class _Run:
         self._surplus = surplus
         # Under a grammar the answer ends where the grammar does; a format's stop strings may stand in it.
         stops = request.stop if _is_guided(request) else (*request.stop, *loaded.template.stop)
-        self._stream = TextStream(stops)
-        self._pending: list[str] = []
-        self._sent_s = float("-inf")
+        self._text = TextSender(stops, sink.on_text)
         self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
         self._first_s = self._last_s = 0.0
         self._from_snapshot = False
@@ -175,8 +173,8 @@ class _Run:
                     return "stop"
                 self._last_s = now_s
                 self.completion_tokens = n
-                self._give(piece[0], now_s)
-                if self._stream.stopped:
+                self._text.feed(piece[0], now_s)
+                if self._text.stopped:
                     return "stop"
                 if not writer.allows(n):
                     return "length"
@@ -203,27 +201,12 @@ class _Run:
         n_kept = n_common(tokens, loaded.cache.tokens)
         return n_kept if n_least <= n_kept <= n_max else n_least
 
-    def _give(self, piece: bytes, now_s: float) -> None:
-        text = self._stream.feed(piece)
-        if text:
-            self._pending.append(text)
-        if self._pending and now_s - self._sent_s >= TEXT_INTERVAL_S:
-            self._sent_s = now_s
-            self._send()
-
-    def _send(self) -> None:
-        text = "".join(self._pending)
-        self._pending.clear()
-        if text:
-            self._sink.on_text(text)
-
     def result(self, finish: str) -> Generation:
         """Send the text that is left and give the figures."""
-        self._pending.append(self._stream.finish())
-        self._send()
+        self._text.finish()
         n, seconds = self.completion_tokens, self._last_s - self._first_s
         return Generation(
-            text=self._stream.text,
+            text=self._text.text,
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.cached_tokens,
             completion_tokens=n,

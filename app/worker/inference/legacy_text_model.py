@@ -31,7 +31,7 @@ from app.worker.inference.legacy_native import LegacyModel, bindings
 from app.worker.inference.memory import available_memory
 from app.worker.inference.template import ChatTemplate, RenderStopped, template_for
 from app.worker.inference.text_model import Sink, Surroundings
-from app.worker.inference.text_stream import TEXT_INTERVAL_S, TextStream
+from app.worker.inference.text_stream import TextSender
 from app.worker.inference.warming import read_ahead
 from app.worker.runtime import Cancelled
 
@@ -334,9 +334,8 @@ class _Answer:
     def __init__(self, owner: LegacyTextModel, request: Generate, stop: Sequence[str], sink: Sink) -> None:
         self._started = time.perf_counter()
         self._owner, self._model, self._request, self._sink = owner, owner.model, request, sink
-        self._stream = TextStream(stop)
-        self._pending: list[str] = []
-        self._sent_s = self._reported_s = float("-inf")
+        self._text = TextSender(stop, sink.on_text)
+        self._reported_s = float("-inf")
         self._prompt_tokens = self._cached_tokens = 0
         self._drawn: list[int] = []
         self._first_s = self._last_s = 0.0
@@ -360,8 +359,8 @@ class _Answer:
                 return "stop"
             self._last_s = now_s
             self._drawn.append(token)
-            self._give(self._model.piece(token), now_s)
-            if self._stream.stopped:
+            self._text.feed(self._model.piece(token), now_s)
+            if self._text.stopped:
                 return "stop"
             if n < n_room:
                 self._owner.evaluate([token], abort, lambda _done: None)
@@ -392,27 +391,12 @@ class _Answer:
             recent, top_k, request.top_p, request.temperature, request.repeat_penalty, seed
         )
 
-    def _give(self, piece: bytes, now_s: float) -> None:
-        text = self._stream.feed(piece)
-        if text:
-            self._pending.append(text)
-        if self._pending and now_s - self._sent_s >= TEXT_INTERVAL_S:
-            self._sent_s = now_s
-            self._send()
-
-    def _send(self) -> None:
-        text = "".join(self._pending)
-        self._pending.clear()
-        if text:
-            self._sink.on_text(text)
-
     def result(self, finish: str) -> Generation:
         """Send the text that is left and give the figures."""
-        self._pending.append(self._stream.finish())
-        self._send()
+        self._text.finish()
         n, seconds = len(self._drawn), self._last_s - self._first_s
         return Generation(
-            text=self._stream.text,
+            text=self._text.text,
             prompt_tokens=self._prompt_tokens,
             cached_tokens=self._cached_tokens,
             completion_tokens=n,

@@ -1,7 +1,7 @@
-"""From the bytes of tokens to text that can be shown: whole code points, nothing of a stop string."""
+"""From the bytes of tokens to text that can be shown: whole code points, nothing of a stop string, paced."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 TEXT_INTERVAL_S = 0.1
 """Between messages with text of an answer; in each stand the tokens that came meanwhile.
@@ -55,6 +55,46 @@ class TextStream:
         if text:
             self._parts.append(text)
         return text
+
+
+class TextSender:
+    """Sends the text of one answer as it comes, at most every TEXT_INTERVAL_S."""
+
+    def __init__(self, stop: Sequence[str], send: Callable[[str], None]) -> None:
+        """Take the stop strings and what gets the text."""
+        self._stream, self._send = TextStream(stop), send
+        self._pending: list[str] = []
+        self._sent_s = float("-inf")
+
+    @property
+    def text(self) -> str:
+        """All text so far, sent or not."""
+        return self._stream.text
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string was met."""
+        return self._stream.stopped
+
+    def feed(self, piece: bytes, now_s: float) -> None:
+        """Take a token's bytes; send what is certain, unless something was sent just before."""
+        text = self._stream.feed(piece)
+        if text:
+            self._pending.append(text)
+        if self._pending and now_s - self._sent_s >= TEXT_INTERVAL_S:
+            self._sent_s = now_s
+            self._send_pending()
+
+    def finish(self) -> None:
+        """Send the text that is left."""
+        self._pending.append(self._stream.finish())
+        self._send_pending()
+
+    def _send_pending(self) -> None:
+        text = "".join(self._pending)
+        self._pending.clear()
+        if text:
+            self._send(text)
 
 
 def _n_begun(text: str, stop: str) -> int:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.worker.inference.text_stream import TextStream
+from app.worker.inference.text_stream import TEXT_INTERVAL_S, TextSender, TextStream
 
 
 def run(stream: TextStream, pieces: list[bytes]) -> list[str]:
@@ -56,6 +56,30 @@ def test_nothing_comes_after_a_stop() -> None:
 def test_first_of_two_stops_counts() -> None:
     stream = TextStream(["two", "one"])
     assert stream.feed(b"zero one two") == "zero "
+
+
+def test_text_is_sent_in_portions() -> None:
+    sent: list[str] = []
+    sender = TextSender(["END"], sent.append)
+    sender.feed(b"", 1.0)
+    assert sent == []
+    sender.feed(b"Two ", 1.0)
+    sender.feed(b"years, ", 1.0 + TEXT_INTERVAL_S / 2)
+    assert sent == ["Two "] and sender.text == "Two years, "
+    sender.feed(b"no E", 1.0 + TEXT_INTERVAL_S)
+    assert sent == ["Two ", "years, no "]
+    sender.feed(b"more. E", 1.0 + TEXT_INTERVAL_S)
+    assert not sender.stopped
+    sender.finish()
+    assert sent[2:] == ["Emore. E"] and "".join(sent) == sender.text
+
+
+def test_nothing_empty_is_sent() -> None:
+    sent: list[str] = []
+    sender = TextSender(["."], sent.append)
+    sender.feed(b".", 1.0)
+    sender.finish()
+    assert sender.stopped and sent == []
 
 
 @given(st.text("abc", max_size=30), st.lists(st.text("abc", min_size=1, max_size=4), max_size=3), st.data())
