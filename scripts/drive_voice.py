@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 import time
-import wave
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from scripts.drive_window import Driver, StepFailed, run
 from scripts.faults.make_documents import SPOKEN_FACT, SPOKEN_QUESTION
 from scripts.faults.program import Program
 from scripts.faults.sound_card import MICROPHONE, SPEAKER, Playing, Samples, SoundCard, SpeakerRecording
+from scripts.wav_files import write_wav
 
 _LOUD = 500  # of 32,767: something is heard
 _SPEECH_RATE = 22_050
@@ -96,11 +96,7 @@ class VoiceDriver:
             yield recording
 
     def _write(self, path: Path, samples: Samples, rate: int) -> None:
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(rate)
-            file.writeframes(samples.astype("<i2").tobytes())
+        write_wav(path, samples.astype("<i2").tobytes(), rate)
 
     async def until_quiet(self, timeout_s: float = 60) -> None:
         """Wait until nothing is read any more and no microphone is open."""

@@ -16,7 +16,6 @@ import random
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,7 @@ from app.protocol.speech import (
 )
 from scripts.bench.word_errors import WordErrors, total, word_errors
 from scripts.bench.worker_client import RequestCancelled, WorkerClient
+from scripts.wav_files import read_wav
 
 STARTER = Path(__file__).resolve().parents[2] / "resources/models/speech-to-text/whisper-tiny"
 RATE = 16_000
@@ -109,10 +109,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def clip_of(path: Path) -> Clip:
     """Read a clip."""
-    with wave.open(str(path)) as file:
-        if (file.getframerate(), file.getsampwidth(), file.getnchannels()) != (RATE, 2, 1):
-            raise SystemExit(f"{path}: 16,000 samples a second, 16 bits, one channel are needed")
-        payload = file.readframes(file.getnframes())
+    try:
+        payload, rate = read_wav(path)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+    if rate != RATE:
+        raise SystemExit(f"{path.name} does not hold 16,000 samples a second")
     return Clip(path.stem, payload, path.with_suffix(".txt").read_text("utf-8"))
 
 

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import wave
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from app.core.paths import data_paths, starter_models_dir
 from app.protocol.system import Shutdown
 from app.protocol.voice import SpeakText, TranscribeFile
 from scripts.bench.word_errors import word_errors
+from scripts.wav_files import write_wav
 
 SENTENCES = Path(__file__).with_name("voice_sentences.txt")
 MOST_WRONG = 0.10
@@ -118,11 +118,7 @@ async def _there_and_back(client: HostClient, sentence: str, path: Path) -> Trip
     started = time.perf_counter()
     spoken, samples = await client.call_with_payload(SpeakText(text=sentence))
     speak_s = time.perf_counter() - started
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(spoken.sample_rate)
-        file.writeframes(samples)
+    write_wav(path, samples, spoken.sample_rate)
     started = time.perf_counter()
     transcript = await client.call(TranscribeFile(path=str(path)))
     understand_s = time.perf_counter() - started

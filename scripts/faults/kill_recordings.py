@@ -18,12 +18,12 @@ import sys
 import tempfile
 import threading
 import time
-import wave
 from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from app.protocol.audio import SPEECH_RATE
 from app.protocol.documents import GetText
 from app.protocol.library import AddPaths, CheckLibrary, FileEntry, FileState, GetLibraryStatus, ListFiles
 from app.protocol.recordings import (
@@ -35,6 +35,7 @@ from app.protocol.recordings import (
 )
 from app.protocol.search import Search
 from scripts.bench.worker_client import LibraryWorker, RequestFailed, WorkerGone
+from scripts.wav_files import write_wav
 
 _MIN_LIFE_S, _MAX_LIFE_S = 0.8, 4.0
 _LAST_WAIT_S = 300.0
@@ -66,11 +67,7 @@ class Drill:
             number = len(self.words)
             content = number - 1 if number % 3 == 2 else number
             path = self.sources_dir / f"talk {number}.wav"
-            with wave.open(str(path), "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(16_000)
-                file.writeframes(random.Random(content).randbytes(2 * 1600))
+            write_wav(path, random.Random(content).randbytes(2 * 1600), SPEECH_RATE)
             self.words[str(path)] = f"kestrel{content:05d}"
             paths.append(str(path))
         return tuple(paths)

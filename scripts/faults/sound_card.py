@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 import threading
 import time
-import wave
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,8 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scripts.wav_files import read_wav
 
 Samples = NDArray[np.int16]
 
@@ -180,11 +181,8 @@ class SoundCard:
 
     def play_file_into(self, path: Path, microphone: str = MICROPHONE) -> "Playing":
         """Begin to play a WAV file (16 bits, one channel) in the room of a microphone."""
-        with wave.open(str(path)) as file:
-            if file.getnchannels() != 1 or file.getsampwidth() != 2:
-                raise ValueError(f"{path.name} is not one channel of 16 bits")
-            samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-            return self.play_into(samples, file.getframerate(), microphone)
+        samples, rate = read_wav(path)
+        return self.play_into(np.frombuffer(samples, "<i2"), rate, microphone)
 
     def record_speaker(self, rate: int = RATE, speaker: str = SPEAKER) -> "SpeakerRecording":
         """Begin to record what a loudspeaker plays; returns when it runs."""

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import threading
-import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +12,7 @@ import pytest
 
 from app.core.errors import FileError
 from app.core.paths import DataPaths
+from app.protocol.audio import SPEECH_RATE
 from app.protocol.body import Body
 from app.protocol.documents import DocumentInfo, GetDocument, GetDocumentSource, GetText, GetTextTimes
 from app.protocol.library import (
@@ -51,6 +51,7 @@ from app.worker.library.schema import MIGRATIONS
 from app.worker.parser.result import Parsed
 from app.worker.runtime import Cancelled, Job
 from scripts.bench.worker_client import LibraryWorker, RequestFailed
+from scripts.wav_files import write_wav
 from tests.worker.library.conftest import listed, wait_until
 
 LINES = (
@@ -195,11 +196,7 @@ def talk(sources: Path) -> Path:
 
 def recording(path: Path, seed: int) -> Path:
     """Write a short WAV file; another seed gives other bytes."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes([seed, 0]) * 1600)
+    write_wav(path, bytes([seed, 0]) * 1600, SPEECH_RATE)
     return path
 
 
