@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from app.core.errors import AppError
+from app.core.transcript_notes import DAMAGED_CODE, DOUBTFUL_CODE, NOTES
 from app.host.services.listening import speech_options
 from app.host.services.ports import Handler, RequestContext, SettingsPort
 from app.host.services.voice_models import VoiceModels
@@ -34,19 +35,6 @@ from app.protocol.voice import TranscribeFile, Transcript, TranscriptionProgress
 PIECE_S = 30.0
 """What a model of Whisper's family looks at, at once."""
 _READING, _UNDERSTANDING = "while decoding a recording", "while transcribing"
-
-DOUBTFUL_CODE = "transcript.doubtful"
-DAMAGED_CODE = "transcript.damaged"
-_NOTES = {
-    DOUBTFUL_CODE: (
-        "This does not sound like English, and the speech model here knows English only.",
-        "Get a multilingual one in Models.",
-    ),
-    DAMAGED_CODE: (
-        "Parts of the file are damaged, and what is said there is missing.",
-        "Compare it with the original, or get the file anew.",
-    ),
-}
 
 
 @dataclass
@@ -80,7 +68,7 @@ class Progress:
     def note(self) -> tuple[str, str, str]:
         """Give code, words and next step of what may be wrong with it; empty where nothing is."""
         code = DOUBTFUL_CODE if self.doubtful else DAMAGED_CODE if self.damaged else ""
-        return (code, *_NOTES[code]) if code else ("", "", "")
+        return (code, *NOTES[code]) if code else ("", "", "")
 
 
 OnPart = Callable[[Progress, tuple[SpeechSegment, ...]], None]

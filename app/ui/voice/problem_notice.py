@@ -3,6 +3,7 @@
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.core.errors import AppError
+from app.core.transcript_notes import DOUBTFUL_CODE, NOTES
 from app.protocol.speech import Recorded
 from app.ui.elements.banner import Banner, Step
 from app.ui.toasts import announce
@@ -76,10 +77,7 @@ class ProblemNotice(QObject):
                 "This does not sound like {0}. Choose the language that you speak, or let it be found out."
             ).format(language_name(language))
         else:
-            words = self.tr(
-                "This does not sound like English, and the speech model here knows English only. "
-                "Get a multilingual one in Models."
-            )
+            words = " ".join(NOTES[DOUBTFUL_CODE])
         steps: list[Step] = [self._models_step(), self._settings_step()]
         self._doubted = recorded.text
         if recorded.text:
