@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 from PySide6.QtCore import QMargins, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QGuiApplication
+from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QFrame, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
 from app.protocol.chat import Citation
 from app.protocol.documents import DocumentInfo
-from app.protocol.library import RefreshFiles
 from app.protocol.system import WorkerChanged
 from app.ui.elements.banner import Banner
 from app.ui.elements.message_card import MessageCard
@@ -18,6 +17,7 @@ from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_M, SPACE_S
+from app.ui.viewer.chosen_words import ChosenWords
 from app.ui.viewer.citation_bar import CitationBar
 from app.ui.viewer.document_reader import DocumentReader
 from app.ui.viewer.document_search import DocumentSearch
@@ -27,12 +27,12 @@ from app.ui.viewer.page_images import PageImages
 from app.ui.viewer.pages_view import PagesView
 from app.ui.viewer.recording import Recording
 from app.ui.viewer.shortcuts import ViewerShortcuts
+from app.ui.viewer.source_notice import SourceNotice
 from app.ui.viewer.text_view import TextView
 from app.ui.viewer.toolbar import ViewerToolbar
 from app.ui.viewer.zoom import Fit
 
 _OPENING_DELAY_MS = 150  # a document that opens faster never shows the waiting card
-COPY_LIMIT = 1_000_000  # code points; what one GetText gives
 
 
 class ViewerPane(QFrame):
@@ -69,6 +69,8 @@ class ViewerPane(QFrame):
         self.citation_bar = CitationBar(theme, self)
         self.find_bar = FindBar(theme, self)
         self.banner = Banner(theme, self, QMargins(SPACE_M, 0, SPACE_M, SPACE_S))
+        self._source_notice = SourceNotice(session, tasks, self.banner, self)
+        self._chosen_words = ChosenWords(self.reader, tasks, self.banner, self)
         self.card = MessageCard(theme, self)
         self.pages = PagesView(self.reader, self.images, theme, self)
         self.text = TextView(self.reader, tasks, theme, self)
@@ -141,7 +143,7 @@ class ViewerPane(QFrame):
         self.toolbar.set_document(info.name, info.path, len(info.pages))
         self.recording.open(info)
         self._set_controls_visible(True)
-        self._tell_source(info)
+        self._source_notice.tell(info)
         self._show_info(info, as_text=not self._can_draw(info))
         self.search.start()
 
@@ -287,30 +289,15 @@ class ViewerPane(QFrame):
         self._citations = citations
         self._view.set_cited(self._cited)
 
-    def _tell_source(self, info: DocumentInfo) -> None:
-        again = ((self.tr("Read the file again"), self._on_read_again),)
-        if info.source == "changed":
-            self.banner.say("warning", self._changed_words(info), again)
-        elif info.source == "missing":
-            words = self.tr("The file is no longer at {path}; this is the text as it was read.")
-            if info.sound_seconds is not None:
-                words = self.tr("The recording is no longer at {path}. Its text is here, its sound is not.")
-            self.banner.say("warning", words.replace("{path}", info.path))
-        else:
-            self.banner.hide()
-
-    def _changed_words(self, info: DocumentInfo) -> str:
-        if info.sound_seconds is not None:
-            return self.tr("The recording changed since it was transcribed; this is the text of the old one.")
-        return self.tr("The file changed since it was read; this is the text as it was read.")
+    # --- failures
 
     @Slot(object)
     def _on_sound_failed(self, error: AppError) -> None:
         info = self.reader.info
         if info is not None and error.code == "document.source_changed":
-            self._tell_source(replace(info, source="changed"))
+            self._source_notice.tell(replace(info, source="changed"))
         elif info is not None and error.code == "document.source_missing":
-            self._tell_source(replace(info, source="missing"))
+            self._source_notice.tell(replace(info, source="missing"))
         else:
             self.banner.say_error(error, ((self.tr("Try again"), self.recording.play),))
 
@@ -320,30 +307,9 @@ class ViewerPane(QFrame):
         if info is None:
             return
         self._source_error = error
-        changed = self.tr("The file changed since it was read; this is the text as it was read.")
-        missing = self.tr("The file is no longer there; this is the text as it was read.")
-        again = ((self.tr("Read the file again"), self._on_read_again),)
-        if error.code == "document.source_changed":
-            self.banner.say("warning", changed, again)
-        else:
-            self.banner.say("warning", missing)
+        self._source_notice.tell_lost(error)
         self._start_page = self.pages.page or self._start_page
         self._show_info(info, as_text=True)
-
-    @Slot()
-    def _on_read_again(self) -> None:
-        self._tasks.spawn(self._read_again(), "viewer.refresh")
-
-    async def _read_again(self) -> None:
-        try:
-            await self._session.call(RefreshFiles())
-        except AppError as error:
-            self.banner.say_error(error, ((self.tr("Try again"), self._on_read_again),))
-            return
-        words = self.tr("The file is being read again. Open it from the library when it is ready.")
-        self.banner.say("info", words)
-
-    # --- failures
 
     @Slot(int)
     def _on_page_failed(self, number: int) -> None:
@@ -403,41 +369,11 @@ class ViewerPane(QFrame):
 
     # --- other wishes
 
-    @Slot(object)
-    def _on_copy_requested(self, chosen: Range) -> None:
-        if self.reader.info is not None:
-            self._tasks.spawn(self._copy(self.reader.info.document_id, chosen), "viewer.copy")
-
-    async def _copy(self, document_id: int, chosen: Range) -> None:
-        try:
-            piece = await self.reader.read(document_id, chosen[0], min(chosen[1], chosen[0] + COPY_LIMIT))
-        except AppError as error:
-            self.banner.say_error(error)
-            return
-        QGuiApplication.clipboard().setText(piece.text)
-        if chosen[1] - chosen[0] > COPY_LIMIT:
-            words = self.tr("Only the first {n} characters were copied.")
-            self.banner.say("info", words.replace("{n}", f"{COPY_LIMIT:,}"))
-
-    @Slot(object)
-    def _on_reading_requested(self, chosen: Range) -> None:
-        if self.reader.info is not None:
-            self._tasks.spawn(self._read_aloud(self.reader.info.document_id, chosen), "viewer.read_aloud")
-
-    async def _read_aloud(self, document_id: int, chosen: Range) -> None:
-        try:
-            piece = await self.reader.read(document_id, chosen[0], min(chosen[1], chosen[0] + COPY_LIMIT))
-        except AppError as error:
-            self.banner.say_error(error)
-            return
-        if piece.text.strip():
-            self.reading_requested.emit(piece.text)
-
     def read_selection(self) -> bool:
         """Ask for the chosen words to be read aloud; False where none are."""
         chosen = self._view.chosen
         if chosen is not None:
-            self._on_reading_requested(chosen)
+            self._chosen_words.read_aloud(chosen)
         return chosen is not None
 
     @Slot()
@@ -513,12 +449,13 @@ class ViewerPane(QFrame):
         self.citation_bar.step_requested.connect(self.step_citation)
         self.find_bar.closed.connect(self._on_find_closed)
         self.recording.failed.connect(self._on_sound_failed)
-        self.pages.copy_requested.connect(self._on_copy_requested)
+        self.pages.copy_requested.connect(self._chosen_words.copy)
+        self._chosen_words.reading_requested.connect(self.reading_requested)
         self.text.load_failed.connect(self._on_text_failed)
         self.text.part_changed.connect(self._on_part_changed)
         for view in (self.pages, self.text):
             view.current_page_changed.connect(self._on_current_page_changed)
             view.zoom_changed.connect(self._on_zoom_changed)
-            view.reading_requested.connect(self._on_reading_requested)
+            view.reading_requested.connect(self._chosen_words.read_aloud)
         self._session.connected.connect(self._on_connected)
         self._session.worker_changed.connect(self._on_worker_changed)
