@@ -1,6 +1,4 @@
-"""A document's stored text, loaded slice by slice, with the same marks by offsets as the pages."""
-
-from bisect import bisect_left
+"""The view of a document's stored text, with the same marks by offsets as the pages."""
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtGui import (
@@ -17,20 +15,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QFrame, QMenu, QPlainTextEdit, QTextEdit, QWidget
 
-from app.core.errors import AppError
 from app.protocol.documents import DocumentInfo
 from app.ui.tasks import TaskSpawner
 from app.ui.theme import Theme
 from app.ui.tokens import SPACE_M
 from app.ui.viewer.document_reader import DocumentReader
 from app.ui.viewer.glide import Glide
+from app.ui.viewer.loaded_text import LoadedText
 from app.ui.viewer.marks import Range
 from app.ui.viewer.page_layout import page_of
-from app.ui.viewer.text_offsets import TextOffsets
 from app.ui.viewer.zoom import Fit, clamped, stepped
 
-SLICE = 60_000
-WINDOW = 2_000_000  # code points shown at once; a longer text is shown in parts
 _REVEAL_SHARE = 1 / 3
 _COLUMN_CHARS = 92
 _MIN_MARGIN = 20
@@ -47,7 +42,6 @@ class TextView(QPlainTextEdit):
         current_page_changed: number of the page looked at, where the document has pages.
         zoom_changed: the zoom factor.
         part_changed: which part of a very long text shows: (index from 1, number of parts).
-        loading_changed: share loaded, 0 to 1.
         load_failed: AppError.
         reading_requested: (start, end) of the text to read aloud.
         place_activated: code point that was clicked, or asked for by key or menu, while `plays_places`.
@@ -59,7 +53,6 @@ class TextView(QPlainTextEdit):
     current_page_changed = Signal(int)
     zoom_changed = Signal(float)
     part_changed = Signal(int, int)
-    loading_changed = Signal(float)
     load_failed = Signal(object)
     reading_requested = Signal(object)
     place_activated = Signal(int)
@@ -69,11 +62,8 @@ class TextView(QPlainTextEdit):
     ) -> None:
         """Create an empty view."""
         super().__init__(parent)
-        self._reader, self._tasks, self._theme = reader, tasks, theme
-        self._info: DocumentInfo | None = None
-        self._offsets = TextOffsets()
-        self._part_end = 0
-        self._job = 0
+        self._theme = theme
+        self._loaded = LoadedText(self.document(), reader, tasks, self)
         self._page, self._zoom = 0, 1.0
         self._target: Range | None = None
         self._cited: Range | None = None
@@ -94,6 +84,9 @@ class TextView(QPlainTextEdit):
         )
         self.setAccessibleName(self.tr("Text of the document"))
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self._loaded.grew.connect(self._on_text_grew)
+        self._loaded.ended.connect(self._on_text_ended)
+        self._loaded.failed.connect(self.load_failed)
         theme.changed.connect(self._on_theme_changed)
 
     @property
@@ -109,11 +102,12 @@ class TextView(QPlainTextEdit):
     @property
     def is_loaded(self) -> bool:
         """Whether the part that shows is here to its end."""
-        return self._info is not None and self._offsets.end >= self._part_end
+        return self._loaded.is_complete
 
     def show_document(self, info: DocumentInfo, at: int = 0) -> None:
         """Load a document's text, around code point `at` where it is very long."""
-        self._info, self._page = info, 0
+        self._page = 0
+        self._loaded.open(info)
         self._target = self._cited = self._heard = None
         self._matches, self._current = (), -1
         monospace = info.format in _MONOSPACE
@@ -121,98 +115,44 @@ class TextView(QPlainTextEdit):
         mode = QPlainTextEdit.LineWrapMode
         self.setLineWrapMode(mode.WidgetWidth if wrapped else mode.NoWrap)
         self._set_font(monospace=monospace)
-        self._load_part(self._part_of(at))
+        self._load_part(self._loaded.part_of(at))
 
     def clear_document(self) -> None:
         """Show nothing; what is being loaded is dropped."""
-        self._job += 1
-        self._info = None
-        self._offsets, self._part_end = TextOffsets(), 0
+        self._loaded.forget()
         self.setExtraSelections([])
         self.clear()
 
     # --- parts of a very long text
 
     @property
-    def n_parts(self) -> int:
-        """Number of parts that the text is shown in."""
-        return max(1, -(-self._info.n_chars // WINDOW)) if self._info else 1
-
-    @property
     def part(self) -> int:
         """The part that shows, from 0."""
-        return self._offsets.start // WINDOW
+        return self._loaded.part
 
     def show_part(self, part: int) -> None:
         """Show another part from its beginning."""
-        if self._info is not None:
+        if self._loaded.info is not None:
             self._target = None
-            self._load_part(min(max(part, 0), self.n_parts - 1))
-
-    def _part_of(self, offset: int) -> int:
-        return min(max(offset, 0) // WINDOW, self.n_parts - 1)
+            self._load_part(min(max(part, 0), self._loaded.n_parts - 1))
 
     def _load_part(self, part: int) -> None:
-        assert self._info is not None
-        self._job += 1
         self._glide.stop()
         self.setExtraSelections([])
         self.clear()
-        self._offsets = TextOffsets(part * WINDOW)
-        self._part_end = min(self._info.n_chars, (part + 1) * WINDOW)
-        self.part_changed.emit(part + 1, self.n_parts)
-        self._tasks.spawn(self._load(self._info.document_id, self._job), "viewer.text")
+        self._loaded.load(part)
+        self.part_changed.emit(part + 1, self._loaded.n_parts)
 
-    async def _load(self, document_id: int, job: int) -> None:
-        while self._offsets.end < self._part_end:
-            start = self._offsets.end
-            try:
-                end = min(start + SLICE, self._part_end)
-                piece = await self._reader.read(document_id, start, end)
-            except AppError as error:
-                if job == self._job:
-                    self.load_failed.emit(error)
-                return
-            if job != self._job:
-                return
-            if not piece.text:
-                break  # the store holds less than it announced
-            self._append(piece.text, start)
-            self.loading_changed.emit((self._offsets.end - self._offsets.start) / self._part_length())
-        if job == self._job:
-            self._part_end = self._offsets.end
-            self._mark()
-            self._on_scrolled()
-            self.loading_changed.emit(1.0)
-
-    def _part_length(self) -> int:
-        return max(1, self._part_end - self._offsets.start)
-
-    def _append(self, text: str, start: int) -> None:
-        shown = self._offsets.append(text)
-        cursor = QTextCursor(self.document())
-        cursor.movePosition(QTextCursor.MoveOperation.End)
-        cursor.beginEditBlock()
-        cursor.insertText(shown, QTextCharFormat())
-        self._style_headings(start, start + len(text))
-        cursor.endEditBlock()
-        if self._target is not None and self._target[1] <= self._offsets.end:
+    @Slot()
+    def _on_text_grew(self) -> None:
+        if self._target is not None and self._target[1] <= self._loaded.offsets.end:
             self._mark()
             self._scroll_to_target()
 
-    def _style_headings(self, start: int, end: int) -> None:
-        assert self._info is not None
-        outline = self._info.outline
-        bold = QTextCharFormat()
-        bold.setFontWeight(QFont.Weight.Bold)
-        first = bisect_left(outline, start, key=lambda heading: heading.char_start)
-        for heading in outline[first:]:
-            if heading.char_start >= end:
-                break
-            cursor = QTextCursor(self.document())
-            cursor.setPosition(self._offsets.to_position(heading.char_start))
-            cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
-            cursor.mergeCharFormat(bold)
+    @Slot()
+    def _on_text_ended(self) -> None:
+        self._mark()
+        self._on_scrolled()
 
     # --- marks
 
@@ -239,7 +179,7 @@ class TextView(QPlainTextEdit):
         self._follows = True
 
     def _follow(self, heard: Range) -> None:
-        if self._part_of(heard[0]) != self.part or heard[1] > self._offsets.end or self._shows(heard):
+        if not self._loaded.has(heard) or self._shows(heard):
             return
         self._is_following = True
         chosen = self.textCursor()
@@ -252,7 +192,7 @@ class TextView(QPlainTextEdit):
 
     def _shows(self, wanted: Range) -> bool:
         """Tell whether a range is in view to its end, or fills the view."""
-        cursor = self._cursor(wanted)
+        cursor = self._loaded.cursor(wanted)
         end = self.cursorRect(cursor)
         cursor.setPosition(cursor.selectionStart())
         start = self.cursorRect(cursor)
@@ -278,18 +218,12 @@ class TextView(QPlainTextEdit):
         self.setExtraSelections([s for s in selections if s is not None])
 
     def _selection(self, marked: Range, look: QTextCharFormat) -> QTextEdit.ExtraSelection | None:
-        if marked[1] <= self._offsets.start or marked[0] >= self._offsets.end:
+        if marked[1] <= self._loaded.offsets.start or marked[0] >= self._loaded.offsets.end:
             return None
         selection = QTextEdit.ExtraSelection()
-        selection.cursor = self._cursor(marked)
+        selection.cursor = self._loaded.cursor(marked)
         selection.format = look
         return selection
-
-    def _cursor(self, marked: Range) -> QTextCursor:
-        cursor = QTextCursor(self.document())
-        cursor.setPosition(self._offsets.to_position(marked[0]))
-        cursor.setPosition(self._offsets.to_position(marked[1]), QTextCursor.MoveMode.KeepAnchor)
-        return cursor
 
     @property
     def chosen(self) -> Range | None:
@@ -298,7 +232,7 @@ class TextView(QPlainTextEdit):
         if not cursor.hasSelection():
             return None
         positions = cursor.selectionStart(), cursor.selectionEnd()
-        return self._offsets.to_offset(positions[0]), self._offsets.to_offset(positions[1])
+        return self._loaded.offsets.to_offset(positions[0]), self._loaded.offsets.to_offset(positions[1])
 
     def context_menu(self, position: QPoint) -> QMenu:
         """Make the menu for a position of the viewport."""
@@ -309,7 +243,7 @@ class TextView(QPlainTextEdit):
         aloud.triggered.connect(self._on_reading_triggered)
         menu.insertAction(first, aloud)
         if self.plays_places:
-            self._menu_offset = self._offsets.to_offset(self.cursorForPosition(position).position())
+            self._menu_offset = self._loaded.offsets.to_offset(self.cursorForPosition(position).position())
             here = QAction(self.tr("Play from here"), menu)
             here.triggered.connect(self._on_play_triggered)
             menu.insertAction(aloud, here)
@@ -337,7 +271,7 @@ class TextView(QPlainTextEdit):
             start, end = block.position(), block.position() + block.length()
             line = block.layout().lineAt(0)
             height = line.height() if line.isValid() else self.fontMetrics().height()
-            ends = self._offsets.to_offset(start), self._offsets.to_offset(end)
+            ends = self._loaded.offsets.to_offset(start), self._loaded.offsets.to_offset(end)
             found.append((ends, round(top), round(height)))
             block = block.next()
         return found
@@ -351,27 +285,27 @@ class TextView(QPlainTextEdit):
         """Scroll until a range stands at a third of the height, as soon as it is loaded."""
         del page  # offsets suffice here
         self._target = target
-        if self._info is None:
+        if self._loaded.info is None:
             return
-        if self._part_of(target[0]) != self.part:
-            self._load_part(self._part_of(target[0]))
-        elif target[1] <= self._offsets.end or self.is_loaded:
+        if self._loaded.part_of(target[0]) != self.part:
+            self._load_part(self._loaded.part_of(target[0]))
+        elif self._loaded.can_show(target):
             self._scroll_to_target()
 
     def go_to_page(self, number: int) -> None:
         """Show the beginning of a page."""
-        if self._info is not None and self._info.pages:
-            index = min(max(number, 1), len(self._info.pages)) - 1
-            start = self._info.pages[index].char_start
+        if self._loaded.info is not None and self._loaded.info.pages:
+            index = min(max(number, 1), len(self._loaded.info.pages)) - 1
+            start = self._loaded.info.pages[index].char_start
             self.reveal((start, start))
 
     def top_offset(self) -> int:
         """Give the first character that shows."""
-        return self._offsets.to_offset(self.firstVisibleBlock().position())
+        return self._loaded.offsets.to_offset(self.firstVisibleBlock().position())
 
     def _scroll_to_target(self) -> None:
         assert self._target is not None
-        start, self._target = self._cursor(self._target), None
+        start, self._target = self._loaded.cursor(self._target), None
         start.setPosition(start.selectionStart())
         caret = QTextCursor(start)
         self.setTextCursor(caret)  # scrolls so that it shows, and lays out the text around it
@@ -387,12 +321,12 @@ class TextView(QPlainTextEdit):
     @Slot()
     def _on_scrolled(self) -> None:
         self._note_scrolling()
-        if self._info is None or not self._info.pages:
+        if self._loaded.info is None or not self._loaded.info.pages:
             return
         bar = self.verticalScrollBar()
         at_end = self.is_loaded and bar.value() >= bar.maximum() > 0
         position = self.document().characterCount() - 1 if at_end else self._top_position()
-        number = page_of(self._info.pages, self._offsets.to_offset(position))
+        number = page_of(self._loaded.info.pages, self._loaded.offsets.to_offset(position))
         if number != self._page:
             self._page = number
             self.current_page_changed.emit(number)
@@ -419,7 +353,7 @@ class TextView(QPlainTextEdit):
     def set_zoom(self, zoom: float) -> None:
         """Set the size of the text."""
         self._zoom = clamped(zoom)
-        self._set_font(monospace=self._info is not None and self._info.format in _MONOSPACE)
+        self._set_font(monospace=self._loaded.info is not None and self._loaded.info.format in _MONOSPACE)
         self.zoom_changed.emit(self._zoom)
 
     def step_zoom(self, steps: int) -> None:
@@ -487,7 +421,7 @@ class TextView(QPlainTextEdit):
         super().keyPressEvent(event)
 
     def _activate(self, cursor: QTextCursor) -> None:
-        self.place_activated.emit(self._offsets.to_offset(cursor.position()))
+        self.place_activated.emit(self._loaded.offsets.to_offset(cursor.position()))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scroll, or change the size with Ctrl."""

@@ -6,7 +6,7 @@ from PySide6.QtGui import QTextCursor, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from app.protocol.documents import GetText
-from app.ui.viewer import text_view
+from app.ui.viewer import loaded_text
 from app.ui.viewer.pane import ViewerPane
 from app.ui.viewer.text_view import TextView
 from tests.ui.conftest import until
@@ -42,7 +42,7 @@ async def test_a_long_text_comes_in_slices_and_ends_at_the_cited_words(
     await until(lambda: pane.text.is_loaded)
     sizes = [request.char_end - request.char_start for request in session.sent(GetText)]
     assert len(sizes) > 5
-    assert max(sizes) <= text_view.SLICE
+    assert max(sizes) <= loaded_text.SLICE
     assert marked(pane.text) == ["Line 15000 of the text 😀"]
     await until(lambda: not pane.text._glide.is_running)
     assert 0.2 < top_of_mark(pane) < 0.5
@@ -54,7 +54,7 @@ async def test_a_long_text_comes_in_slices_and_ends_at_the_cited_words(
 
 
 async def test_a_very_long_text_is_shown_in_parts(viewer: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_view, "WINDOW", 5000)
+    monkeypatch.setattr(loaded_text, "PART", 5000)
     document = plain(2, numbered(1000))
     pane = viewer(document)
     pane.open_citation((document.citation("Line 500 of"),), 0)
@@ -126,7 +126,7 @@ async def test_another_document_drops_what_was_being_loaded(viewer: Open) -> Non
     long, short = plain(2, numbered(20_000)), plain(3, "short", "b.md")
     pane = viewer(long, short)
     pane.open_document(2)
-    await until(lambda: pane.text._offsets.end > 0)
+    await until(lambda: pane.text._loaded.offsets.end > 0)
     pane.open_document(3)
     await until(lambda: pane.toolbar.title == "b.md" and pane.text.is_loaded)
     assert pane.text.toPlainText() == "short"
