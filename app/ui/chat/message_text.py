@@ -1,6 +1,5 @@
 """A message's text on the screen: selectable, as high as it needs, and unable to load anything."""
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from PySide6.QtCore import (
@@ -8,7 +7,6 @@ from PySide6.QtCore import (
     QMimeData,
     QPoint,
     QRect,
-    QRectF,
     QSize,
     Qt,
     QUrl,
@@ -17,18 +15,13 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import (
     QAction,
-    QColor,
     QContextMenuEvent,
-    QFont,
     QGuiApplication,
     QHelpEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
-    QTextBlock,
     QTextCursor,
-    QTextDocument,
     QTextOption,
     QWheelEvent,
 )
@@ -47,13 +40,14 @@ from app.ui.chat.annotations import annotated
 from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.citation_words import citation_tooltip
 from app.ui.chat.markdown_blocks import Block, parse
-from app.ui.chat.rich_text import CODE_HEADER_HEIGHT, LIST_INDENT, QUOTE_INDENT, Property, RichTextWriter
+from app.ui.chat.rich_text import CODE_HEADER_HEIGHT, LIST_INDENT, Property, RichTextWriter
 from app.ui.chat.spoken_mark import SpokenMark
 from app.ui.chat.spoken_places import ShownMarkdown, Span, source_range
+from app.ui.chat.text_grounds import TextGrounds, code_language
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme
-from app.ui.tokens import FONT_SMALL, RADIUS_M, SPACE_M
+from app.ui.tokens import SPACE_M
 
 _FIRST_WIDTH = 600  # until the list tells the real one
 
@@ -85,7 +79,7 @@ class MessageText(QTextBrowser):
         self._unsupported: tuple[tuple[int, int], ...] = ()
         self._blocks: list[tuple[Block, tuple[int, bool]]] = []
         self._copy_buttons: list[QToolButton] = []
-        self._code_blocks: list[QTextBlock] = []
+        self._grounds = TextGrounds(self, theme)
         self._is_plain = False
         self._spoken = SpokenMark(self, theme)
         self._set_up_view()
@@ -199,7 +193,7 @@ class MessageText(QTextBrowser):
         self._set_text_width(width)
         last = self.document().lastBlock()
         # A document ends with the text of its last block; the box around code reaches further.
-        below = SPACE_M + 1 if _code_language(last) is not None else 0
+        below = SPACE_M + 1 if code_language(last) is not None else 0
         return int(self.document().size().height() + 0.999) + below
 
     def ideal_width(self, room: int) -> int:
@@ -213,11 +207,11 @@ class MessageText(QTextBrowser):
             self.setLineWrapColumnOrWidth(width)
 
     def _after_writing(self) -> None:
-        self._code_blocks = [block for block in _blocks(self.document()) if _code_language(block) is not None]
+        self._grounds.update()
         self._make_room_above()
-        while len(self._copy_buttons) > len(self._code_blocks):
+        while len(self._copy_buttons) > len(self._grounds.code_blocks):
             self._copy_buttons.pop().deleteLater()
-        while len(self._copy_buttons) < len(self._code_blocks):
+        while len(self._copy_buttons) < len(self._grounds.code_blocks):
             self._copy_buttons.append(self._new_copy_button())
         self._place_copy_buttons()
         self._spoken.show(self._spoken_spans())
@@ -227,7 +221,7 @@ class MessageText(QTextBrowser):
     def _make_room_above(self) -> None:
         """Leave room for the head of a code box at the very top: a first block's own margin is not kept."""
         first = self.document().begin()
-        wanted = first.blockFormat().topMargin() if _code_language(first) is not None else 0.0
+        wanted = first.blockFormat().topMargin() if code_language(first) is not None else 0.0
         frame = self.document().rootFrame()
         layout = frame.frameFormat()
         if layout.topMargin() != wanted:
@@ -246,67 +240,11 @@ class MessageText(QTextBrowser):
         return button
 
     def _place_copy_buttons(self) -> None:
-        for button, block in zip(self._copy_buttons, self._code_blocks, strict=True):
-            box = self._code_box(block)
+        for button, block in zip(self._copy_buttons, self._grounds.code_blocks, strict=True):
+            box = self._grounds.code_box(block)
             size = button.sizeHint()
             top = int(box.top() + (CODE_HEADER_HEIGHT - size.height()) / 2)
             button.setGeometry(int(box.right()) - size.width() - 4, top + 1, size.width(), size.height())
-
-    def _code_box(self, block: QTextBlock) -> QRectF:
-        rect = self.document().documentLayout().blockBoundingRect(block)
-        left = block.blockFormat().leftMargin() - SPACE_M
-        top = rect.top() - CODE_HEADER_HEIGHT
-        return QRectF(left, top, self.viewport().width() - left, rect.bottom() + SPACE_M - top)
-
-    def _paint_backgrounds(self, painter: QPainter) -> None:
-        palette = self._theme.palette
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for block in self._code_blocks:
-            box = self._code_box(block).adjusted(0.5, 0.5, -0.5, -0.5)
-            painter.setPen(QPen(QColor(palette.border), 1))
-            painter.setBrush(QColor(palette.code))
-            painter.drawRoundedRect(box, RADIUS_M, RADIUS_M)
-            painter.setPen(QColor(palette.text_faint))
-            font = QFont(self.font())
-            font.setPointSizeF(font.pointSizeF() * FONT_SMALL)
-            painter.setFont(font)
-            header = QRectF(box.left() + SPACE_M, box.top(), box.width(), CODE_HEADER_HEIGHT)
-            painter.drawText(header, Qt.AlignmentFlag.AlignVCenter, _code_language(block) or self.tr("code"))
-        for block in _blocks(self.document()):
-            self._paint_quote_bars(painter, block)
-            self._paint_chips(painter, block)
-
-    def _paint_quote_bars(self, painter: QPainter, block: QTextBlock) -> None:
-        depth = _quote_depth(block)
-        rect = self.document().documentLayout().blockBoundingRect(block)
-        if block.blockFormat().boolProperty(Property.RULE):
-            painter.fillRect(
-                QRectF(0, rect.center().y(), self.viewport().width(), 1), self._theme.colour("border_strong")
-            )
-        joined = block.blockFormat().bottomMargin() if _quote_depth(block.next()) else 0
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.colour("border_strong"))
-        for level in range(depth):
-            painter.drawRect(QRectF(level * QUOTE_INDENT, rect.top(), 3, rect.height() + joined))
-
-    def _paint_chips(self, painter: QPainter, block: QTextBlock) -> None:
-        """Draw the rounded ground behind each citation number."""
-        for start, length, index in _citation_spans(block):
-            if index >= len(self._citations):
-                continue
-            verified = self._citations[index].verified
-            line = block.layout().lineForTextPosition(start)
-            if not line.isValid():
-                continue
-            origin = self.document().documentLayout().blockBoundingRect(block).topLeft()
-            left = _cursor_x(line, start)
-            right = _cursor_x(line, min(start + length, line.textStart() + line.textLength()))
-            ascent = line.ascent()
-            box = QRectF(origin.x() + left, origin.y() + line.y(), right - left, ascent + line.descent())
-            box = box.adjusted(-0.5, 1, 0.5, 0)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._theme.colour("accent_soft" if verified else "warning_soft"))
-            painter.drawRoundedRect(box, 4, 4)
 
     @Slot(QUrl)
     def _on_anchor_clicked(self, url: QUrl) -> None:
@@ -320,7 +258,7 @@ class MessageText(QTextBrowser):
     def _on_copy_clicked(self) -> None:
         button = self.sender()
         assert isinstance(button, QToolButton)
-        block = self._code_blocks[self._copy_buttons.index(button)]
+        block = self._grounds.code_blocks[self._copy_buttons.index(button)]
         QGuiApplication.clipboard().setText(block.text().replace("\u2028", "\n"))
         bind_icon(button, "check", self._theme, "ok")
 
@@ -399,7 +337,7 @@ class MessageText(QTextBrowser):
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Paint grounds of code, quotes and citations, then the text."""
         with QPainter(self.viewport()) as painter:
-            self._paint_backgrounds(painter)
+            self._grounds.paint(painter, self._citations)
         super().paintEvent(event)
 
     def resizeEvent(self, event: QResizeEvent, /) -> None:
@@ -421,39 +359,3 @@ class MessageText(QTextBrowser):
 def _n_units(text: str) -> int:
     """Give how many positions of a document a text takes: Qt counts UTF-16 units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
-    block = document.begin()
-    while block.isValid():
-        yield block
-        block = block.next()
-
-
-def _code_language(block: QTextBlock) -> str | None:
-    layout = block.blockFormat()
-    return layout.stringProperty(Property.CODE) if layout.hasProperty(Property.CODE) else None
-
-
-def _quote_depth(block: QTextBlock) -> int:
-    return block.blockFormat().intProperty(Property.QUOTE_DEPTH) if block.isValid() else 0
-
-
-def _citation_spans(block: QTextBlock) -> Sequence[tuple[int, int, int]]:
-    """Give (start in block, length, citation index) of each citation number in a block."""
-    spans = []
-    fragments = block.begin()
-    while not fragments.atEnd():
-        fragment = fragments.fragment()
-        formatted = fragment.charFormat()
-        if formatted.hasProperty(Property.CITATION):
-            start = fragment.position() - block.position()
-            spans.append((start, fragment.length(), formatted.intProperty(Property.CITATION)))
-        fragments += 1
-    return spans
-
-
-def _cursor_x(line: Any, position: int) -> float:
-    """Give the x of a text position in a line (PySide gives a pair of it and the position)."""
-    x = line.cursorToX(position)
-    return float(x[0] if isinstance(x, tuple) else x)

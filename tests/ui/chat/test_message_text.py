@@ -308,6 +308,6 @@ def test_a_code_box_stands_under_the_table_before_it(view: MessageText) -> None:
     view.show()
     view.height_for(400)
     layout = view.document().documentLayout()
-    (code,) = view._code_blocks
+    (code,) = view._grounds.code_blocks
     cell = view.document().find("2").block()
-    assert view._code_box(code).top() > layout.blockBoundingRect(cell).bottom()
+    assert view._grounds.code_box(code).top() > layout.blockBoundingRect(cell).bottom()
