@@ -126,6 +126,7 @@ class Program(QObject):
     @Slot()
     def _on_first_turn(self) -> None:
         self._time("ready_ms")
+        self._write_timings()
 
     @Slot()
     def _on_connected(self) -> None:

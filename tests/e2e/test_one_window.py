@@ -55,10 +55,7 @@ class Starts:
         return window
 
     def timings(self) -> dict[str, Any]:
-        with contextlib.suppress(OSError, ValueError):
-            timings: dict[str, Any] = json.loads(self.timings_path.read_text())
-            return timings
-        return {}
+        return timings_in(self.timings_path)
 
     def make_file(self, name: str) -> str:
         path = self.files_dir / name
@@ -99,6 +96,13 @@ class Starts:
     def left(self) -> list[list[str]]:
         commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
         return [command for command in commands if str(self.paths.root) in command]
+
+
+def timings_in(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError):
+        timings: dict[str, Any] = json.loads(path.read_text())
+        return timings
+    return {}
 
 
 def until(condition: Callable[[], object], window: Window | None = None) -> None:
@@ -193,8 +197,9 @@ def test_a_window_that_hangs_is_told_in_words(starts: Starts) -> None:
 
 def test_where_nothing_can_be_locked_each_start_opens(starts: Starts) -> None:
     starts.paths.root.write_text("a file")
-    windows = [starts.start("--timings", str(starts.timings_path)) for _ in range(2)]
-    time.sleep(3.0)
+    timings_paths = [starts.timings_path.with_name(f"{name}.json") for name in ("first", "second")]
+    windows = [starts.start("--timings", str(path)) for path in timings_paths]
+    until(lambda: all("ready_ms" in timings_in(path) for path in timings_paths))
     for window in windows:
         assert window.poll() is None
         window.terminate()
