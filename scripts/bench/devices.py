@@ -53,7 +53,7 @@ def child(path: Path, gpu_layers: int, n_tokens: int) -> dict[str, Any]:
     start_backend()
     from app.protocol.engine import LoadModel, PromptMessage
     from app.worker.inference import native
-    from app.worker.inference.engine import load_model
+    from app.worker.inference.loading import load_model
     from app.worker.inference.template import Renderer
     from app.worker.inference.text_model import Surroundings
     from app.worker.probe.devices import Devices

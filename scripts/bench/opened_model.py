@@ -10,8 +10,9 @@ from typing import Any
 from app.core.paths import starter_models_dir
 from app.protocol.engine import Generate, Generation, LoadModel, PromptMessage
 from app.worker.inference.backend import AbortFlag, start_backend
-from app.worker.inference.engine import LoadedModel, load_model
 from app.worker.inference.llama_text_model import LlamaTextModel, complete
+from app.worker.inference.loaded_model import LoadedModel
+from app.worker.inference.loading import load_model
 from app.worker.inference.template import Renderer
 from app.worker.inference.text_model import Sink, Surroundings
 

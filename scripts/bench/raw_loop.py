@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from app.core.errors import AppError
 from app.protocol.engine import LoadModel
 from app.worker.inference.backend import AbortFlag, start_backend
-from app.worker.inference.engine import LoadedModel, load_model
+from app.worker.inference.loaded_model import LoadedModel
+from app.worker.inference.loading import load_model
 from app.worker.inference.main import lower_priority
 from app.worker.inference.native_model import DECODED
 from app.worker.inference.sampler import Sampler

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import ModelError
-from app.worker.inference.engine import LoadedModel
+from app.worker.inference.loaded_model import LoadedModel
 from app.worker.inference.native import lib
 from app.worker.inference.prompt_cache import PromptCache
 from app.worker.inference.snapshots import MIN_TOKENS, SnapshotStore

@@ -10,10 +10,10 @@ from app.protocol.engine import Generate, Generation, PromptMessage, PromptProgr
 from app.worker.inference.backend import AbortFlag
 from app.worker.inference.conversation_state import ConversationState
 from app.worker.inference.draft_model import DraftModel
-from app.worker.inference.engine import LoadedModel
 from app.worker.inference.grammar import Grammar, GuidedSampler
 from app.worker.inference.grammar_check import GrammarCheck
 from app.worker.inference.json_schema import schema_grammar
+from app.worker.inference.loaded_model import LoadedModel
 from app.worker.inference.native_model import ABORTED, DECODED
 from app.worker.inference.prompt_cache import PromptCache, PromptPlan, n_common, n_common_bytes
 from app.worker.inference.sampler import Sampler, make_sampler

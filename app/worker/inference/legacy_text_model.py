@@ -26,7 +26,7 @@ from app.protocol.engine import (
 )
 from app.worker.inference.backend import AbortFlag
 from app.worker.inference.cores import generation_threads
-from app.worker.inference.engine import FileStamp
+from app.worker.inference.file_stamp import FileStamp, raise_if_changed
 from app.worker.inference.legacy_native import LegacyModel, bindings
 from app.worker.inference.memory import available_memory
 from app.worker.inference.template import ChatTemplate, RenderStopped, template_for
@@ -178,17 +178,7 @@ class LegacyTextModel:
 
     def raise_if_changed(self) -> None:
         """Check the file, parts of which may be memory-mapped; raises ModelError."""
-        path = self._loaded.head.path
-        try:
-            same = FileStamp.of(path) == self._loaded.stamp
-        except OSError:
-            same = False
-        if not same:
-            raise ModelError(
-                "model.changed",
-                f"The model file “{path.name}” was changed or removed while the model was in use.",
-                "Load the model again, or choose another one.",
-            )
+        raise_if_changed({self._loaded.head.path: self._loaded.stamp})
 
     def save_snapshot(self) -> None:
         """Keep nothing: this engine cannot."""

@@ -19,9 +19,10 @@ from app.worker.inference.adapters import Adapters
 from app.worker.inference.backend import AbortFlag
 from app.worker.inference.conversation_state import ConversationState
 from app.worker.inference.draft_model import DraftModel, open_draft
-from app.worker.inference.engine import FileStamp, LoadedModel
+from app.worker.inference.file_stamp import FileStamp
 from app.worker.inference.generation import Surplus, defused, generate
 from app.worker.inference.grammar_check import GrammarCheck
+from app.worker.inference.loaded_model import LoadedModel
 from app.worker.inference.native_model import ABORTED, DECODED
 from app.worker.inference.speculation import BatchCost
 from app.worker.inference.text_model import Sink, Surroundings

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from app.core.ggml_legacy import is_legacy
 from app.protocol.engine import LoadModel
-from app.worker.inference.engine import load_model
 from app.worker.inference.llama_text_model import complete
+from app.worker.inference.loading import load_model
 from app.worker.inference.text_model import Surroundings, TextModel
 from app.worker.inference.vision import attach_reader, check_projector
 

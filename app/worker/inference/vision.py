@@ -20,7 +20,7 @@ from app.core.errors import ModelError, UsageError
 from app.core.gguf import GgufHead, read_head
 from app.protocol.engine import ImagePixels, LoadModel, PromptMessage
 from app.worker.inference.backend import has_gpu, take_errors
-from app.worker.inference.engine import LoadedModel
+from app.worker.inference.loaded_model import LoadedModel
 from app.worker.inference.memory import available_memory
 from app.worker.inference.native_model import DECODED
 from app.worker.inference.projector import FAILED, Chunks, Part, Projector

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from app.protocol.engine import Generate
 from app.worker.inference.draft_model import DraftModel
-from app.worker.inference.engine import LoadedModel
 from app.worker.inference.grammar import GuidedSampler
+from app.worker.inference.loaded_model import LoadedModel
 from app.worker.inference.sampler import Sampler
 from app.worker.inference.speculation import BatchCost, PromptLookup
 

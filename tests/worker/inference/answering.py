@@ -7,8 +7,9 @@ from pathlib import Path
 
 from app.protocol.engine import Generate, Generation, LoadModel, PromptMessage, PromptProgress
 from app.worker.inference.backend import AbortFlag
-from app.worker.inference.engine import LoadedModel, load_model
 from app.worker.inference.llama_text_model import LlamaTextModel, complete
+from app.worker.inference.loaded_model import LoadedModel
+from app.worker.inference.loading import load_model
 from app.worker.inference.template import Renderer
 from app.worker.inference.text_model import Sink, Surroundings
 from tests.worker.inference.gguf_writer import TinyModel

@@ -16,10 +16,11 @@ from app.core.gguf import read_head
 from app.core.model_shape import ModelShape, shape_of
 from app.protocol.engine import LoadModel
 from app.protocol.hardware import Gpu
-from app.worker.inference import engine, memory
+from app.worker.inference import loading, memory
 from app.worker.inference.backend import AbortFlag
-from app.worker.inference.engine import LoadedModel, load_model
 from app.worker.inference.ladder import Ladder, Step
+from app.worker.inference.loaded_model import LoadedModel
+from app.worker.inference.loading import load_model
 from app.worker.inference.native_model import NativeContext, NativeModel
 from app.worker.inference.random_model import RandomModel
 from app.worker.inference.template import Renderer
@@ -135,10 +136,10 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
                 return -3
             return super().decode(tokens, position)
 
-    monkeypatch.setattr(engine, "usable_gpus", lambda: (GPU,))
-    monkeypatch.setattr(engine, "trusted_gpus", lambda *_args: ("key", ""))
-    monkeypatch.setattr(engine, "NativeModel", Model)
-    monkeypatch.setattr(engine, "NativeContext", Context)
+    monkeypatch.setattr(loading, "usable_gpus", lambda: (GPU,))
+    monkeypatch.setattr(loading, "trusted_gpus", lambda *_args: ("key", ""))
+    monkeypatch.setattr(loading, "NativeModel", Model)
+    monkeypatch.setattr(loading, "NativeContext", Context)
     return faults
 
 
@@ -212,7 +213,7 @@ def test_where_nothing_works_the_engines_words_are_kept(
     load: Loads, faults: Faults, model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults.n_ctx = 0
-    monkeypatch.setattr(engine, "take_errors", lambda: "no memory at all")
+    monkeypatch.setattr(loading, "take_errors", lambda: "no memory at all")
     with pytest.raises(ModelError) as caught:
         load(model_path)
     assert caught.value.code == "model.load_failed"
@@ -250,7 +251,7 @@ def test_other_failures_are_not_the_gpus(
 def test_a_gpu_that_failed_its_test_is_not_used(
     load: Loads, faults: Faults, model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "trusted_gpus", lambda *_args: ("key", "it failed its test"))
+    monkeypatch.setattr(loading, "trusted_gpus", lambda *_args: ("key", "it failed its test"))
     info = load(model_path).info
     assert info.n_gpu_layers == 0
     assert info.notes == ("The graphics processor (A card) is not used: it failed its test.",)
@@ -281,7 +282,7 @@ from app.worker.inference.backend import AbortFlag, start_backend
 start_backend()
 import psutil
 from app.protocol.engine import LoadModel
-from app.worker.inference.engine import load_model
+from app.worker.inference.loading import load_model
 from app.worker.inference.random_model import RandomModel
 from app.worker.inference.template import Renderer
 from app.worker.inference.text_model import Surroundings

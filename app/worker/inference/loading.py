@@ -1,7 +1,6 @@
-"""One loaded model and everything that belongs to it; loading and unloading."""
+"""Loading a model with llama.cpp: checked, planned, tried, and tried with less where it fails."""
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable
@@ -16,8 +15,10 @@ from app.protocol.engine import EngineInfo, LoadModel
 from app.protocol.hardware import Gpu
 from app.worker.inference.backend import take_buffers, take_errors
 from app.worker.inference.cores import generation_threads
+from app.worker.inference.file_stamp import FileStamp
 from app.worker.inference.gpu import is_software, trusted_gpus, usable_gpus
 from app.worker.inference.ladder import Ladder, Step
+from app.worker.inference.loaded_model import LoadedModel
 from app.worker.inference.measuring import MemoryMeter
 from app.worker.inference.memory import ensure_allocatable, plan_memory, room_for, too_large
 from app.worker.inference.native_model import DECODED, KV_NUMBERS, NativeContext, NativeModel
@@ -29,7 +30,7 @@ from app.worker.inference.warming import read_ahead
 from app.worker.runtime import Cancelled
 
 if TYPE_CHECKING:
-    from app.worker.inference.vision import ImageReader
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -43,75 +44,6 @@ IMAGE_BATCH_TOKENS = 1_152
 """At least the places of an image that a model evaluates as a whole: 256 for Gemma 3, 1,120 for Gemma 4."""
 
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class FileStamp:
-    """What tells that a file is still the one that was loaded."""
-
-    device: int
-    inode: int
-    size_bytes: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> "FileStamp":
-        """Read it; raises OSError."""
-        status = os.stat(path)  # noqa: PTH116
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-@dataclass
-class LoadedModel:
-    """A model ready to generate.
-
-    Attributes:
-        n_batch: tokens of a prompt evaluated in one call.
-        cache: mirror of the context's KV cache.
-        meter: measures what it takes of the memory.
-        reader: of images; None without a projector.
-    """
-
-    options: LoadModel
-    stamps: dict[Path, FileStamp]
-    model: NativeModel
-    context: NativeContext
-    vocabulary: Vocabulary
-    template: ChatTemplate
-    cache: PromptCache
-    n_batch: int
-    info: EngineInfo
-    meter: MemoryMeter
-    reader: "ImageReader | None" = None
-
-    def raise_if_changed(self) -> None:
-        """Check the files under the memory map: one that was overwritten gives garbage without an error.
-
-        Raises:
-            ModelError: `model.changed`.
-        """
-        for path, stamp in self.stamps.items():
-            try:
-                same = FileStamp.of(path) == stamp
-            except OSError:
-                same = False
-            if not same:
-                raise ModelError(
-                    "model.changed",
-                    f"The model file “{path.name}” was changed or removed while the model was in use.",
-                    "Load the model again, or choose another one.",
-                )
-
-    def position(self, n_tokens: int) -> int:
-        """Give the position behind the first `n_tokens`: their number, except behind some models' images."""
-        return n_tokens if self.reader is None else self.reader.position(n_tokens)
-
-    def close(self) -> None:
-        """Free the native parts."""
-        if self.reader is not None:
-            self.reader.close()
-        self.context.close()
-        self.model.close()
 
 
 def load_model(options: LoadModel, around: Surroundings) -> LoadedModel:

@@ -10,9 +10,10 @@ import pytest
 
 from app.core.errors import ModelError
 from app.protocol.engine import LoadModel, PromptMessage
-from app.worker.inference import engine, memory
+from app.worker.inference import loading, memory
 from app.worker.inference.backend import AbortFlag
-from app.worker.inference.engine import LoadedModel, load_model
+from app.worker.inference.loaded_model import LoadedModel
+from app.worker.inference.loading import load_model
 from app.worker.inference.template import Renderer
 from app.worker.inference.text_model import Surroundings
 from app.worker.runtime import Cancelled
@@ -88,7 +89,7 @@ def test_names_of_every_kind(load: Loader, tmp_path: Path, name: str) -> None:
 def test_malformed_files_never_reach_the_engine(
     load: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "NativeModel", None)
+    monkeypatch.setattr(loading, "NativeModel", None)
     for kind, (data, code) in malformed().items():
         path = tmp_path / "bad.gguf"
         path.write_bytes(data)
@@ -124,7 +125,7 @@ def test_too_large_model_is_not_loaded(
 def test_loading_can_be_cancelled(
     load: Loader, tiny_path: Path, fraction: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PROGRESS_INTERVAL_S", 0.0)
+    monkeypatch.setattr(loading, "_PROGRESS_INTERVAL_S", 0.0)
     with pytest.raises(Cancelled):
         load(tiny_path, cancel_at=fraction)
 
@@ -135,7 +136,7 @@ def test_context_that_cannot_be_allocated(
     def fail(*_args: object, **_options: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(engine, "NativeContext", fail)
+    monkeypatch.setattr(loading, "NativeContext", fail)
     assert refusal(load, tiny_path).code == "model.load_failed"
 
 
