@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import __version__
 from app.core.paths import DataPaths, resources_dir
-from app.ui.chat import code_colours, markdown_blocks
+from app.ui.chat import code_colours, markdown_tokens
 from app.ui.garbage import GarbageCollector
 from app.ui.icons import icon_pixmap
 from app.ui.logs import start_log
@@ -139,7 +139,7 @@ class Program(QObject):
 
     async def _warm_up(self) -> None:
         """Load in another thread what the first answer needs; importing it here would hold the window."""
-        await asyncio.to_thread(markdown_blocks.warm_up)
+        await asyncio.to_thread(markdown_tokens.warm_up)
         await asyncio.to_thread(code_colours.warm_up)
 
     def _time(self, name: str) -> None:

@@ -10,8 +10,8 @@ from app.protocol.library import AddContent
 from app.protocol.system import Notice
 from app.ui.dialogs import Dialogs
 from app.ui.intake import intake_of, is_model, suggested_name
-from app.ui.intake_models import ModelIntake
 from app.ui.library.pane import LibraryPane
+from app.ui.model_intake import ModelIntake
 from app.ui.notifier import Notifier
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner

@@ -18,7 +18,7 @@ from app.ui.chat.pane import ChatPane
 from app.ui.diagnostics.pane import DiagnosticsPane
 from app.ui.dialogs import Dialogs
 from app.ui.guide.controller import GuideController
-from app.ui.intake_models import ModelIntake
+from app.ui.model_intake import ModelIntake
 from app.ui.models.controller import CATALOGUE, INSTALLED, ModelsController
 from app.ui.network.pane import NetworkPane
 from app.ui.session import Session

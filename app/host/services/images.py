@@ -18,7 +18,7 @@ from app.host.services.ports import Handler, Picture, Reply, RequestContext
 from app.host.supervision import Worker
 from app.protocol.body import Body
 from app.protocol.chat import AttachImage, GetImage, ImageAttachment, ImageThumbnail
-from app.protocol.page import DecodedImage, DecodeImage
+from app.protocol.pictures import DecodedImage, DecodeImage
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from app.host.services.document_source import unchanged_source
 from app.host.services.ports import Handler, LibraryPort, Reply, RequestContext
 from app.host.supervision import Worker
 from app.protocol.body import Body
-from app.protocol.page import DrawPage, RenderPage
+from app.protocol.pictures import DrawPage, RenderPage
 
 MIN_SCALE, MAX_SCALE = 0.1, 8.0
 

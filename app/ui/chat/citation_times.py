@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.core.errors import AppError
 from app.protocol.chat import Citation
 from app.protocol.documents import GetTextTimes
-from app.ui.recordings import is_recording
+from app.ui.recording_names import is_recording
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 

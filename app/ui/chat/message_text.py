@@ -39,7 +39,7 @@ from app.protocol.chat import Citation
 from app.ui.chat.annotations import annotated
 from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.citation_words import citation_tooltip
-from app.ui.chat.markdown_blocks import Block, parse
+from app.ui.chat.markdown_tokens import Block, parse
 from app.ui.chat.rich_text import CODE_HEADER_HEIGHT, LIST_INDENT, Property, RichTextWriter
 from app.ui.chat.spoken_mark import SpokenMark
 from app.ui.chat.spoken_places import ShownMarkdown, Span, source_range

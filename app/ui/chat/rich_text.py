@@ -26,7 +26,7 @@ from PySide6.QtGui import (
 from app.protocol.chat import Citation
 from app.ui.chat.annotations import MARK, without_annotations
 from app.ui.chat.code_colours import coloured
-from app.ui.chat.markdown_blocks import Block
+from app.ui.chat.markdown_tokens import Block
 from app.ui.tokens import SPACE_M, SPACE_S, Palette
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from PySide6.QtGui import QTextCursor, QTextDocument
 from app.core.answer_marks import mark_ranges
 from app.protocol.chat import Citation
 from app.ui.chat.annotations import annotated_range, with_spoken
-from app.ui.chat.markdown_blocks import Block, parse
+from app.ui.chat.markdown_tokens import Block, parse
 from app.ui.chat.rich_text import LIST_INDENT, RichTextWriter
 from app.ui.tokens import Palette
 

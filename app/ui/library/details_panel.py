@@ -25,7 +25,7 @@ from app.ui.library.file_words import (
     state_role,
     state_words,
 )
-from app.ui.recordings import is_recording
+from app.ui.recording_names import is_recording
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import SPACE_M, SPACE_S, SPACE_XS
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.protocol.library import FileEntry, FileState
 from app.ui.elements.clock import clock
-from app.ui.recordings import AUDIO, VIDEO, is_recording
+from app.ui.recording_names import AUDIO, VIDEO, is_recording
 
 WORKING = frozenset({FileState.QUEUED, FileState.READING, FileState.EMBEDDING})
 RETRYABLE = frozenset(

@@ -12,7 +12,7 @@ from app.core.errors import AppError
 from app.protocol.documents import DocumentInfo, FindInDocument, GetDocument, GetText, GetWordBoxes, PageRange
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
-from app.ui.viewer.words import WordBox
+from app.ui.viewer.word_boxes import WordBox
 
 _PAGES_KEPT = 64  # a page of 500 words takes about 150 KB
 FIND_LIMIT = 1000

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from app.ui.viewer.words import Rect, WordBox, line_rects
+from app.ui.viewer.word_boxes import Rect, WordBox, line_rects
 
 Range = tuple[int, int]
 """(char_start, char_end), code points of the document's text, half-open."""

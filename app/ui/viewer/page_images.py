@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from app.core.errors import AppError
-from app.protocol.page import PageImage, RenderPage
+from app.protocol.pictures import PageImage, RenderPage
 from app.ui.session import Session
 from app.ui.tasks import TaskSpawner
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QScrollBar, QWidget
 
 from app.ui.viewer.selection import TextSelection
-from app.ui.viewer.words import WordBox, line_around, offset_near, word_at, word_near
+from app.ui.viewer.word_boxes import WordBox, line_around, offset_near, word_at, word_near
 
 _SCROLL_INTERVAL_MS = 30
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 from app.ui.theme import Theme
 from app.ui.tokens import LIGHT
 from app.ui.viewer.marks import PageMarks
-from app.ui.viewer.words import Rect, WordBox
+from app.ui.viewer.word_boxes import Rect, WordBox
 
 _PAPER = QColor("#ffffff")  # paper stays paper in the dark theme
 _SHADOW_STEPS = 4

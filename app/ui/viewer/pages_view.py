@@ -23,7 +23,7 @@ from app.ui.viewer.page_layout import MARGIN, PageLayout, page_of
 from app.ui.viewer.page_mouse import PageMouse
 from app.ui.viewer.page_painter import PageContent, PagePainter
 from app.ui.viewer.selection import TextSelection
-from app.ui.viewer.words import line_rects
+from app.ui.viewer.word_boxes import line_rects
 from app.ui.viewer.zoom import PIXELS_PER_POINT, Fit, clamped, stepped
 
 _RENDER_DELAY_MS = 120  # after the last change of zoom; meanwhile the pictures at hand are stretched

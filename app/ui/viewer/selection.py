@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from app.ui.viewer.marks import Range
-from app.ui.viewer.words import WordBox, lines_of
+from app.ui.viewer.word_boxes import WordBox, lines_of
 
 
 class TextSelection:

@@ -56,7 +56,7 @@ from app.protocol.system import DoctorReport, Empty
 from app.worker.library.checks import check_library
 from app.worker.library.chroma_cache import IDLE_S
 from app.worker.library.chroma_cache import MODES as INDEX_MODES
-from app.worker.library.documents import DocumentReader
+from app.worker.library.document_reader import DocumentReader
 from app.worker.library.library import Library
 from app.worker.library.operations import FileOperations
 from app.worker.library.recordings import Recordings

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from app.core.errors import FileError
-from app.protocol.page import DecodedImage, DecodeImage
+from app.protocol.pictures import DecodedImage, DecodeImage
 from app.worker.runtime import Job, Reply
 
 log = logging.getLogger(__name__)

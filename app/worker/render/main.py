@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.errors import FileError, NotFoundError
-from app.protocol.page import DecodeImage, DrawPage, PageImage
+from app.protocol.pictures import DecodeImage, DrawPage, PageImage
 from app.worker import sandbox
 from app.worker.mupdf import pymupdf
 from app.worker.render.documents import OpenDocuments

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication, QTextBlock, QTextCursor, QTextDocumen
 from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
-from app.ui.chat import markdown_blocks
+from app.ui.chat import markdown_tokens
 from app.ui.chat.citation_words import citation_tooltip
 from app.ui.chat.message_text import MessageText
 from app.ui.chat.rich_text import Property, is_openable
@@ -234,7 +234,7 @@ def test_a_long_quote_is_shortened_in_the_tooltip() -> None:
 
 
 def test_a_text_that_is_too_long_is_shown_plain(view: MessageText, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(markdown_blocks, "MAX_MARKDOWN_CHARACTERS", 10)
+    monkeypatch.setattr(markdown_tokens, "MAX_MARKDOWN_CHARACTERS", 10)
     view.set_markdown("**this is longer**")
     assert shown(view) == "**this is longer**"
 

@@ -23,7 +23,7 @@ from app.protocol.documents import (
     TextTimes,
     WordBoxes,
 )
-from app.protocol.page import PageImage, RenderPage
+from app.protocol.pictures import PageImage, RenderPage
 from tests.ui.fakes import FakeSession
 
 WIDTH, HEIGHT = 612.0, 792.0

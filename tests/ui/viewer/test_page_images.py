@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtGui import QColor
 
 from app.core.errors import AppError, NotFoundError, WorkerError
-from app.protocol.page import PageImage, RenderPage
+from app.protocol.pictures import PageImage, RenderPage
 from app.ui.tasks import TaskSpawner
 from app.ui.viewer.page_images import PageImages, to_image
 from tests.ui.conftest import until

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QLineEdit, QPushButton
 from app.core.errors import NotFoundError, WorkerError
 from app.protocol.documents import FindInDocument, GetDocument, GetText
 from app.protocol.library import RefreshFiles
-from app.protocol.page import RenderPage
+from app.protocol.pictures import RenderPage
 from app.protocol.system import Empty, WorkerChanged
 from app.ui.theme import Theme
 from app.ui.tokens import LIGHT

@@ -41,7 +41,7 @@ from app.protocol.library import (
     RemoveResult,
 )
 from app.protocol.models import ListModels
-from app.protocol.page import RenderPage
+from app.protocol.pictures import RenderPage
 from app.protocol.system import (
     CANCELLED,
     DONE,

@@ -43,7 +43,7 @@ from app.worker.library import library as module
 from app.worker.library import recordings as recordings_module
 from app.worker.library.checks import _INVARIANTS
 from app.worker.library.database import Database
-from app.worker.library.documents import DocumentReader
+from app.worker.library.document_reader import DocumentReader
 from app.worker.library.embedding import OnnxEmbedder
 from app.worker.library.library import Library
 from app.worker.library.operations import FileOperations

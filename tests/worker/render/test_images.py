@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.core.errors import FileError
-from app.protocol.page import DecodedImage, DecodeImage
+from app.protocol.pictures import DecodedImage, DecodeImage
 from app.worker.render import images
 from app.worker.render.images import MAX_PIXELS, decode_image
 from app.worker.runtime import Job, Reply

@@ -12,7 +12,7 @@ import pytest
 from app.core.processes import worker_command, worker_environment
 from app.protocol.body import to_message
 from app.protocol.envelope import Message, encode, read_message
-from app.protocol.page import DrawPage
+from app.protocol.pictures import DrawPage
 from app.worker.mupdf import pymupdf
 from app.worker.render.documents import OpenDocuments
 from app.worker.render.main import MAX_PIXELS, fitting_scale

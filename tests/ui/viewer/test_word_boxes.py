@@ -1,6 +1,6 @@
 """Ranges to rectangles and back."""
 
-from app.ui.viewer.words import line_around, line_rects, lines_of, offset_near, word_at, words_in
+from app.ui.viewer.word_boxes import line_around, line_rects, lines_of, offset_near, word_at, words_in
 
 # "The quick fox" / "jumps over", ten points a letter, and a second column beside the first line
 FIRST = ((0, 3, 0.0, 0.0, 30.0, 12.0), (4, 9, 40.0, 0.0, 90.0, 12.0), (10, 13, 100.0, 0.0, 130.0, 12.0))
