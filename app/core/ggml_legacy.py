@@ -1,17 +1,13 @@
 """Reading the head of model files from before GGUF within bounds, and refusing what no engine should see.
 
 These files (GGML, GGMF, GGJT, GGCC) name neither their architecture nor their parts' sizes: a reader must
-know the layout. Each known layout is tried on the whole file, up to the last byte of the tensor table; the
-one that fits names the architecture. The engine for them trusts every number in a file, so this one trusts
-none.
-
-Source: the loaders of ctransformers 0.2.27, `models/llms/*.cc`, `models/ggml/llama-ggml.cpp` and
-    `libfalcon.cpp`; block and type sizes: `models/ggml/ggml.c` there.
+know the layout. Each of `ggml_layouts` is tried on the whole file, up to the last byte of the tensor table;
+the one that fits names the architecture. The engine for them trusts every number in a file, so this one
+trusts none.
 """
 
 import json
 import os
-import re
 import stat
 import struct
 from collections.abc import Mapping
@@ -20,93 +16,32 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.core.errors import ModelError
+from app.core.ggml_layouts import (
+    ALIGNED_FROM,
+    GGCC,
+    GGCC_VERSION,
+    GGJT,
+    GGJT_VERSIONS,
+    GGLA,
+    GGMF,
+    GGML,
+    LAYOUTS,
+    LLAMA_STORAGE,
+    MAGICS,
+    PLAIN_TYPES,
+    QUANTIZED_VERSION,
+    STORAGE,
+    TENSOR_TYPES,
+    Layout,
+)
 from app.core.model_opening import opened
-
-# The magics as their bytes stand in the file: little-endian numbers that spell the name backwards.
-GGML, GGMF, GGJT, GGLA, GGCC = b"lmgg", b"fmgg", b"tjgg", b"algg", b"ccgg"
-MAGICS = frozenset({GGML, GGMF, GGJT, GGLA, GGCC})
 
 _MAX_VOCABULARY, _MAX_WIDTH, _MAX_LAYERS, _MAX_CONTEXT = 2_000_000, 262_144, 1_000, 1_048_576
 _MAX_WORD_BYTES, _MAX_NAME_BYTES, _MAX_TENSORS, _MAX_CONFIG_BYTES = 4_096, 255, 20_000, 1_048_576
 _MAX_ELEMENTS = 2**31  # the engine counts in 32 bits
-_QUANTIZED_VERSION = 2  # of blocks; older ones have other sizes
-_GGJT_VERSIONS, _GGCC_VERSION = (1, 2, 3), 10
-
-# Tensor type: (weights per block, bytes per block).
-_TYPES = {
-    0: (1, 4),
-    1: (1, 2),
-    2: (32, 18),
-    3: (32, 20),
-    6: (32, 22),
-    7: (32, 24),
-    8: (32, 34),
-    10: (256, 84),
-    11: (256, 110),
-    12: (256, 144),
-    13: (256, 176),
-    14: (256, 210),
-}
-_PLAIN_TYPES = (0, 1)
-# How most tensors of a file are stored, by the number in its header.
-_STORAGE = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",
-            11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K"}  # fmt: skip
-# LLaMA's files number the mixtures of K-quants one by one.
-_LLAMA_STORAGE = {n: _STORAGE[n] for n in range(10) if n in _STORAGE} | {
-    10: "Q2_K", 11: "Q3_K", 12: "Q3_K", 13: "Q3_K", 14: "Q4_K", 15: "Q4_K", 16: "Q5_K", 17: "Q5_K",
-    18: "Q6_K",
-}  # fmt: skip
-
 _DOWNLOAD_AGAIN = "Download the model again, or choose another one."
 _NEWER = "Choose a newer file of the same model in GGUF format, or another model."
 
-
-@dataclass(frozen=True)
-class _Layout:
-    """How the files of some architectures are written.
-
-    Attributes:
-        kinds: the architectures, in the engine's words.
-        magics: that such files begin with.
-        numbers: names of the header's numbers, in order; `f:` marks a float.
-        repeats_vocabulary: the size of the vocabulary stands before it again.
-        has_scores: a float stands behind each word.
-        embedding: name of the tensor of shape (width, vocabulary).
-        layer: pattern of the names of a layer's tensors; its group is the layer's number.
-        kv_bytes: of a number in the KV cache.
-    """
-
-    kinds: tuple[str, ...]
-    magics: tuple[bytes, ...]
-    numbers: tuple[str, ...]
-    embedding: str
-    layer: re.Pattern[str]
-    repeats_vocabulary: bool = False
-    has_scores: bool = False
-    kv_bytes: int = 2
-
-
-_HEAD = ("n_vocab", "n_ctx", "n_embd", "n_head", "n_layer")
-_BLOCK_HEAD = ("n_embd", "n_ctx", "n_head", "n_layer", "n_vocab")
-_LAYOUTS = (
-    _Layout(("gpt2", "starcoder"), (GGML,), (*_HEAD, "storage"), "model/wte", re.compile(r"model/h(\d+)/"),
-            repeats_vocabulary=True, kv_bytes=4),
-    _Layout(("gptj",), (GGML,), (*_HEAD, "n_rot", "storage"), "transformer.wte.weight",
-            re.compile(r"transformer\.h\.(\d+)\."), repeats_vocabulary=True),
-    _Layout(("gpt_neox", "dolly-v2"), (GGML,), (*_HEAD, "n_rot", "parallel", "storage"),
-            "gpt_neox.embed_in.weight", re.compile(r"gpt_neox\.layers\.(\d+)\.")),
-    _Layout(("mpt",), (GGML,), (*_BLOCK_HEAD, "f:alibi", "f:clip", "storage"), "transformer.wte.weight",
-            re.compile(r"transformer\.blocks\.(\d+)\.")),
-    _Layout(("replit",), (GGML,), (*_BLOCK_HEAD, "storage"), "transformer.wte.weight",
-            re.compile(r"transformer\.blocks\.(\d+)\."), has_scores=True),
-    _Layout(("llama",), (GGML, GGMF, GGJT),
-            ("n_vocab", "n_embd", "n_mult", "n_head", "n_layer", "n_rot", "storage"),
-            "tok_embeddings.weight", re.compile(r"layers\.(\d+)\."), has_scores=True),
-    _Layout(("falcon",), (GGCC,),
-            ("n_vocab", "n_embd", "n_head", "n_head_kv", "n_layer", "falcon_type", "storage", "n_merges"),
-            "transformer.word_embeddings.weight", re.compile(r"transformer\.h\.(\d+)\."), has_scores=True),
-)  # fmt: skip
-_ALIGNED_FROM = 1  # GGJT 1: tensors begin at multiples of 32 bytes
 
 # What tells apart two architectures of one layout: words of the vocabulary, then what config.json or the
 # file's name says.
@@ -183,7 +118,7 @@ def _read(file: BinaryIO, path: Path, file_bytes: int) -> LegacyHead:
         version = int(struct.unpack("<I", raw)[0])
     _require_version(path, magic, version)
     walks = [
-        _Walk(file, path, file_bytes, layout, magic, version) for layout in _LAYOUTS if magic in layout.magics
+        _Walk(file, path, file_bytes, layout, magic, version) for layout in LAYOUTS if magic in layout.magics
     ]
     failures = []
     for walk in walks:
@@ -201,7 +136,7 @@ def _read(file: BinaryIO, path: Path, file_bytes: int) -> LegacyHead:
 
 
 def _require_version(path: Path, magic: bytes, version: int) -> None:
-    known = {GGML: (0,), GGMF: (1,), GGJT: _GGJT_VERSIONS, GGCC: (_GGCC_VERSION,)}[magic]
+    known = {GGML: (0,), GGMF: (1,), GGJT: GGJT_VERSIONS, GGCC: (GGCC_VERSION,)}[magic]
     if version not in known:
         name = magic[::-1].decode("ascii").upper()
         raise _unsupported(
@@ -227,7 +162,7 @@ class _Walk:
     """
 
     def __init__(
-        self, file: BinaryIO, path: Path, file_bytes: int, layout: _Layout, magic: bytes, version: int
+        self, file: BinaryIO, path: Path, file_bytes: int, layout: Layout, magic: bytes, version: int
     ) -> None:
         self._file, self._path, self._file_bytes = file, path, file_bytes
         self._layout, self._magic, self._version = layout, magic, version
@@ -295,9 +230,9 @@ class _Walk:
     def _storage(self, number: int) -> str:
         if self._magic == GGML:
             blocks, number = divmod(number, 1000)
-            if number not in (0, 1) and blocks != _QUANTIZED_VERSION and self._layout.kinds != ("llama",):
+            if number not in (0, 1) and blocks != QUANTIZED_VERSION and self._layout.kinds != ("llama",):
                 raise self._unsupported("stores its weights in an older way that no engine reads any more")
-        names = _LLAMA_STORAGE if self._layout.kinds[0] in ("llama", "falcon") else _STORAGE
+        names = LLAMA_STORAGE if self._layout.kinds[0] in ("llama", "falcon") else STORAGE
         if number not in names:
             raise self._unsupported("stores its weights in a way that the engine for old files does not know")
         storage = names[number]
@@ -355,17 +290,17 @@ class _Walk:
         name = self._bytes(n_name).decode("utf-8", "replace")
         if name in table.shapes:
             raise self._damaged("a part stands in it twice")
-        if kind not in _TYPES:
+        if kind not in TENSOR_TYPES:
             raise self._unsupported("stores its weights in a way that the engine for old files does not know")
         n_weights = 1
         for n in shape:
             n_weights *= n
-        per_block, block_bytes = _TYPES[kind]
+        per_block, block_bytes = TENSOR_TYPES[kind]
         if min(shape) < 1 or n_weights >= _MAX_ELEMENTS or shape[0] % per_block:
             raise self._damaged("a part has an impossible size")
-        if n_dimensions == 1 and kind not in _PLAIN_TYPES:
+        if n_dimensions == 1 and kind not in PLAIN_TYPES:
             raise self._damaged("a part has an impossible type")
-        if self._version >= _ALIGNED_FROM and self._magic != GGMF:
+        if self._version >= ALIGNED_FROM and self._magic != GGMF:
             self._skip(-self._at % 32)
         n_bytes = n_weights // per_block * block_bytes
         self._skip(n_bytes)

@@ -10,6 +10,7 @@ import pytest
 
 from app.core import ggml_legacy
 from app.core.errors import ModelError
+from app.core.ggml_layouts import MAGICS
 from app.core.ggml_legacy import LegacyHead, is_legacy, read_legacy_head
 from scripts.make_ggml import Shape, encode
 from tests.unit.core.ggml_writer import OldFile, int32
@@ -30,7 +31,7 @@ FILES = {
 def read(data: bytes, tmp_path: Path, name: str = "old-gpt2.bin") -> LegacyHead:
     path = tmp_path / name
     path.write_bytes(data)
-    assert is_legacy(path) == (data[:4] in ggml_legacy.MAGICS)
+    assert is_legacy(path) == (data[:4] in MAGICS)
     return read_legacy_head(path)
 
 
