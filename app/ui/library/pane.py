@@ -1,11 +1,10 @@
 """The library pane: collections, files, and what to do about them."""
 
 import asyncio
-from collections.abc import Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QMargins, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -18,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.errors import AppError
-from app.protocol.library import FileEntry, LibraryStatus
+from app.protocol.library import LibraryStatus
 from app.ui.elements.banner import Banner
 from app.ui.elements.buttons import tool_button
 from app.ui.elements.elided_label import ElidedLabel
@@ -28,12 +27,12 @@ from app.ui.icons import bind_icon
 from app.ui.library.collection_actions import CollectionActions
 from app.ui.library.collection_model import FilesDropped, PathsDropped
 from app.ui.library.collection_panel import CollectionPanel
-from app.ui.library.controller import LibraryController, Undo, is_kept_inside
+from app.ui.library.controller import LibraryController, Undo
 from app.ui.library.details_panel import DetailsPanel
 from app.ui.library.dialogs import QtQuestions, Questions
+from app.ui.library.file_actions import FileActions
 from app.ui.library.file_list import FileList
 from app.ui.library.file_model import FileFilter
-from app.ui.library.file_words import RETRYABLE, WORKING
 from app.ui.library.filter_bar import FilterBar
 from app.ui.library.ingestion_bar import IngestionBar
 from app.ui.session import Session
@@ -76,7 +75,6 @@ class LibraryPane(QFrame):
         """
         super().__init__(parent)
         self._tasks = tasks
-        self._opener = opener or SystemOpener()
         self._questions = questions or QtQuestions(self)
         self._undo: Undo | None = None
         self._is_arranged_by_user = False
@@ -88,6 +86,16 @@ class LibraryPane(QFrame):
         self.details = DetailsPanel(theme, self)
         self.ingestion = IngestionBar(theme, self)
         self.banner = Banner(theme, self, QMargins(SPACE_M, SPACE_XS, SPACE_M, SPACE_S))
+        self.file_actions = FileActions(
+            self.files,
+            self.details,
+            self.controller,
+            self._questions,
+            opener or SystemOpener(),
+            self.banner,
+            tasks,
+            self,
+        )
         self.card = MessageCard(theme, self)
         self.count = ElidedLabel()
         self.add_files_button = QPushButton(self.tr("Add files"), self)
@@ -205,102 +213,6 @@ class LibraryPane(QFrame):
     async def _add(self, *, files: bool) -> None:
         chosen = await (self._questions.files() if files else self._questions.folder())
         self.controller.add_paths(chosen)
-
-    # --- files
-
-    @Slot(object)
-    def _on_open_requested(self, file: FileEntry) -> None:
-        if file.document_id is not None:
-            self.open_document_requested.emit(file.document_id)
-            return
-        words = self.tr("“{name}” has no text to show yet: {reason}").replace("{name}", file.name)
-        reason = file.reason or self.tr("it has not been read.")
-        self.banner.say("info", f"{words.replace('{reason}', reason)} {file.hint}".strip())
-
-    @Slot()
-    def _on_open_chosen(self) -> None:
-        if chosen := self.files.chosen():
-            self._on_open_requested(chosen[0])
-
-    @Slot()
-    def _on_retry(self) -> None:
-        self.controller.retry([file for file in self.files.chosen() if file.state in RETRYABLE])
-
-    @Slot()
-    def _on_cancel(self) -> None:
-        self.controller.cancel([file for file in self.files.chosen() if file.state in WORKING])
-
-    @Slot()
-    def _on_remove(self) -> None:
-        self._tasks.spawn(self._remove(self.files.chosen()), "library.ask_remove")
-
-    async def _remove(self, files: Sequence[FileEntry]) -> None:
-        pasted = [file for file in files if is_kept_inside(file)]
-        if pasted:
-            text = self.tr(
-                "“{name}” was pasted and exists in the library only. Removing it cannot be undone."
-            ).replace("{name}", pasted[0].name)
-            title = self.tr("Remove from the library?")
-            if not await self._questions.confirm(title, text, self.tr("Remove")):
-                return
-        if files:
-            self.controller.remove(files)
-
-    @Slot()
-    def _on_show_in_folder(self) -> None:
-        chosen = self.files.chosen()
-        if chosen and not self._opener.show_in_folder(chosen[0].path):
-            words = self.tr("The folder of {path} could not be shown. It may have been moved or deleted.")
-            self.banner.say("error", words.replace("{path}", chosen[0].path))
-
-    @Slot()
-    def _on_copy_path(self) -> None:
-        paths = "\n".join(file.path for file in self.files.chosen())
-        QGuiApplication.clipboard().setText(paths.encode("utf-8", "replace").decode())
-
-    @Slot()
-    def _on_details_menu(self) -> None:
-        self._on_menu_requested(self.details.more.mapToGlobal(QPoint(0, self.details.more.height())))
-
-    @Slot(QPoint)
-    def _on_menu_requested(self, place: QPoint) -> None:
-        self.file_menu().popup(place)
-
-    def file_menu(self) -> QMenu:
-        """Give a menu of what can be done with the chosen files; it deletes itself when closed."""
-        chosen = self.files.chosen()
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if len(chosen) == 1:
-            can_open = chosen[0].document_id is not None
-            menu.addAction(self.tr("Open"), self._on_open_chosen).setEnabled(can_open)
-            menu.addAction(self.tr("Show in folder"), self._on_show_in_folder)
-        menu.addAction(self.tr("Copy path"), self._on_copy_path)
-        menu.addSeparator()
-        retry = menu.addAction(self.tr("Read again"), self._on_retry)
-        retry.setEnabled(any(file.state in RETRYABLE for file in chosen))
-        stop = menu.addAction(self.tr("Stop reading"), self._on_cancel)
-        stop.setEnabled(any(file.state in WORKING for file in chosen))
-        self._add_move_menu(menu, chosen)
-        menu.addSeparator()
-        remove = menu.addAction(self.tr("Remove from the library"), self._on_remove)
-        remove.setToolTip(self.tr("The files themselves stay on the disk."))
-        menu.setToolTipsVisible(True)
-        return menu
-
-    def _add_move_menu(self, menu: QMenu, chosen: Sequence[FileEntry]) -> None:
-        targets = menu.addMenu(self.tr("Move to"))
-        present = {file.collection_id for file in chosen}
-        for collection in self.controller.collections.collections:
-            if present != {collection.id}:
-                targets.addAction(collection.name).setData(collection.id)
-        targets.setEnabled(not targets.isEmpty())
-        targets.triggered.connect(self._on_move_chosen)
-
-    @Slot(object)
-    def _on_move_chosen(self, action: object) -> None:
-        collection_id = action.data()  # type: ignore[attr-defined]
-        self.controller.move([file.location_id for file in self.files.chosen()], collection_id)
 
     # --- collections
 
@@ -428,15 +340,8 @@ class LibraryPane(QFrame):
         controller.length_ready.connect(details.show_length)
         controller.collections.files_dropped.connect(self._on_files_dropped)
         controller.collections.paths_dropped.connect(self._on_paths_dropped)
-        files.open_requested.connect(self._on_open_requested)
-        files.remove_requested.connect(self._on_remove)
         files.chosen_changed.connect(self._on_chosen_changed)
-        files.menu_requested.connect(self._on_menu_requested)
-        details.open_requested.connect(self._on_open_chosen)
-        details.retry_requested.connect(self._on_retry)
-        details.cancel_requested.connect(self._on_cancel)
-        details.folder_requested.connect(self._on_show_in_folder)
-        details.menu_requested.connect(self._on_details_menu)
+        self.file_actions.open_document_requested.connect(self.open_document_requested)
         details.preview_requested.connect(controller.preview)
         details.length_requested.connect(controller.length)
         self.collections.chosen.connect(self._on_filter_changed)

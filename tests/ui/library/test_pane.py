@@ -225,7 +225,7 @@ async def test_files_open_by_double_click_enter_and_menu(library: Show) -> None:
     QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=spot)
     assert opened == [1]
     QTest.keyClick(view, Qt.Key.Key_Return)
-    trigger(shown.pane.file_menu(), "Open")
+    trigger(shown.pane.file_actions.menu(), "Open")
     assert opened == [1, 1, 1]
     shown.choose(1)
     QTest.keyClick(view, Qt.Key.Key_Enter)
@@ -252,7 +252,7 @@ async def test_removing_says_that_the_disk_is_untouched_and_can_be_undone(
     assert shown.names() == ["b.pdf", "c.pdf"]
     assert shown.answers.asked == []
     shown.choose(0, 1)
-    trigger(shown.pane.file_menu(), "Remove from the library")
+    trigger(shown.pane.file_actions.menu(), "Remove from the library")
     await until(lambda: shown.pane.card.title == "Drop files or folders here")
     assert shown.pane.banner.text.startswith("2 files were removed")
     press(shown.pane, "Undo")
@@ -289,7 +289,7 @@ async def test_a_menu_fits_what_is_chosen(library: Show, session: FakeSession) -
     )
     await listed(shown)
     shown.choose(1)
-    menu = shown.pane.file_menu()
+    menu = shown.pane.file_actions.menu()
     state = {action.text(): action.isEnabled() for action in menu.actions() if action.text()}
     assert state == {
         "Open": False,
@@ -303,7 +303,7 @@ async def test_a_menu_fits_what_is_chosen(library: Show, session: FakeSession) -
     trigger(menu, "Copy path")
     assert QGuiApplication.clipboard().text() == "/home/user/Documents/b.pdf"
     shown.choose(0, 1)
-    menu = shown.pane.file_menu()
+    menu = shown.pane.file_actions.menu()
     assert "Open" not in [action.text() for action in menu.actions()]
     targets = next(action.menu() for action in menu.actions() if action.text() == "Move to")
     assert isinstance(targets, QMenu)
