@@ -10,8 +10,9 @@ from pathlib import Path
 from app.worker.library.catalogue import Catalogue
 from app.worker.library.chunking import chunk_document
 from app.worker.library.database import Database
-from app.worker.library.document_store import DocumentStore, NewDocument
+from app.worker.library.document_store import DocumentStore
 from app.worker.library.embedding import Embedder, OnnxEmbedder, Vectors
+from app.worker.library.new_document import NewDocument
 from app.worker.library.pace import Pace, available_cores
 from app.worker.library.schema import MIGRATIONS
 from app.worker.library.search import SearchEngine

@@ -28,8 +28,9 @@ from app.protocol.library import GetLibraryStatus
 from app.protocol.search import Search
 from app.worker.library.chunking import Chunk
 from app.worker.library.database import Database
-from app.worker.library.document_store import DocumentStore, NewDocument
+from app.worker.library.document_store import DocumentStore
 from app.worker.library.embedding import DIM, MODEL_NAME
+from app.worker.library.new_document import NewDocument
 from app.worker.library.schema import MIGRATIONS
 from app.worker.parser.result import Parsed
 from scripts.bench.worker_client import LibraryWorker

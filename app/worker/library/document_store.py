@@ -1,10 +1,8 @@
-"""Documents: their text, pages, headings, chunks and keywords; written in one go, read in slices."""
+"""Documents: their text, pages, headings and chunks; written in one go, read in slices."""
 
-import hashlib
 import json
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,24 +11,13 @@ import apsw
 from app.core.errors import NotFoundError
 from app.protocol.documents import Heading, PageRange
 from app.protocol.library import FileState
-from app.worker.library.boxes import pack_boxes, unpack_boxes
-from app.worker.library.chunking import Chunk
+from app.worker.library.boxes import unpack_boxes
 from app.worker.library.database import Database, translated
-from app.worker.library.keyword import index_text
-from app.worker.library.schema import ORDINAL_BITS, SEGMENT_CHARS, chunk_id, split_chunk_id
-from app.worker.parser.result import Parsed
+from app.worker.library.discarded_documents import discard
+from app.worker.library.new_document import NewDocument, insert_chunks, insert_document
+from app.worker.library.schema import SEGMENT_CHARS, split_chunk_id
 
 _SLICE_CHUNKS = 500
-_PURGE_CHUNKS = 2000
-_MERGE_PAGES = 500
-EMPTY_CODE = "file.no_text"
-EMPTY_REASON = "The file can be read, but it holds no text."
-EMPTY_HINT = "If it is a scan, only its pictures can be looked at."
-NO_SPEECH = (
-    "recording.no_speech",
-    "No speech was found in this recording.",
-    "If somebody speaks in it, make sure that it can be heard in a player, then retry.",
-)
 
 
 @dataclass(frozen=True)
@@ -58,39 +45,6 @@ class Passage:
     page: int | None
     text: str
     title: str
-
-
-@dataclass(frozen=True)
-class SpokenText:
-    """What a transcript has besides its text.
-
-    Attributes:
-        spans: (char_start, char_end, start_ms, end_ms) of each stretch of speech, in order.
-        language: code of what is spoken; empty where it is not known.
-        hint: the next step where the transcript is partial.
-    """
-
-    sound_ms: int
-    spans: Sequence[tuple[int, int, int, int]]
-    language: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True)
-class NewDocument:
-    """A document that was read and cut, ready to be stored.
-
-    Attributes:
-        content_hash: sha256 of the file's bytes.
-        seconds: the work so far.
-        spoken: of a transcript; None for other documents.
-    """
-
-    content_hash: bytes
-    parsed: Parsed
-    chunks: Sequence[Chunk]
-    seconds: float
-    spoken: SpokenText | None = None
 
 
 class DocumentStore:
@@ -139,8 +93,8 @@ class DocumentStore:
                 break
             with self._database.write() as connection:
                 if document_id is None:
-                    document_id = _insert_document(connection, document)
-                _insert_chunks(connection, document_id, document.parsed, chunks)
+                    document_id = insert_document(connection, document)
+                insert_chunks(connection, document_id, document.parsed, chunks)
                 if number == len(slices) - 1:
                     if publish(connection, document_id):
                         connection.execute("UPDATE documents SET stage = 'live' WHERE id = ?", (document_id,))
@@ -150,68 +104,6 @@ class DocumentStore:
             with self._database.write() as connection:
                 discard(connection, [document_id])
         return None
-
-    def discard_unfinished(self) -> None:
-        """Mark what an interrupted worker left half written, to be deleted. Called at the start."""
-        with self._database.write() as connection:
-            connection.execute("UPDATE documents SET stage = 'discarded' WHERE stage = 'staging'")
-
-    def purge(self, stopping: Callable[[], bool]) -> bool:
-        """Delete discarded documents in small steps; give whether any was deleted."""
-        found = False
-        while not stopping():
-            row = self._database.row("SELECT id FROM documents WHERE stage = 'discarded' LIMIT 1")
-            if row is None:
-                break
-            found = True
-            self._purge_step(int(row[0]))
-        return found
-
-    def _purge_step(self, document_id: int) -> None:
-        with self._database.write() as connection:
-            last = connection.execute(
-                "SELECT max(ordinal) FROM chunks WHERE document_id = ?", (document_id,)
-            ).get
-            if last is None:
-                for table in ("segments", "pages", "headings", "times"):
-                    connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))  # noqa: S608
-                connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('keywords_to_clean', 1)")
-                return
-            first = max(0, last + 1 - _PURGE_CHUNKS)
-            connection.execute(
-                "DELETE FROM keywords WHERE rowid BETWEEN ? AND ?",
-                (chunk_id(document_id, first), chunk_id(document_id, last)),
-            )
-            for table in ("embeddings", "chunks"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE document_id = ? AND ordinal >= ?",  # noqa: S608
-                    (document_id, first),
-                )
-
-    def clean_keywords(self, stopping: Callable[[], bool]) -> None:
-        """Rewrite the keyword index so that no word of a deleted text is left in it, then empty the log.
-
-        FTS5 only marks deleted rows; merging all its segments into one drops what was marked.
-        """
-        with translated():
-            reader = self._database.reader()
-            pending = reader.execute("SELECT 1 FROM meta WHERE key = 'keywords_to_clean'").fetchone()
-        if pending is None:
-            return
-        step = -_MERGE_PAGES  # negative: begin to merge everything into one segment
-        while not stopping():
-            with self._database.write(durable=False) as connection:
-                before = connection.total_changes()
-                connection.execute("INSERT INTO keywords (keywords, rank) VALUES ('merge', ?)", (step,))
-                finished = connection.total_changes() - before < 2
-                if finished:
-                    connection.execute("DELETE FROM meta WHERE key = 'keywords_to_clean'")
-                    connection.execute("PRAGMA incremental_vacuum")
-            step = _MERGE_PAGES
-            if finished:
-                self._database.checkpoint()
-                return
 
     def get(self, document_id: int) -> DocumentRow:
         """Give a live document.
@@ -354,108 +246,3 @@ class DocumentStore:
             " WHERE stage = 'live'"
         )
         return int(row[0]), int(row[1]), int(row[2])
-
-
-def discard(connection: apsw.Connection, document_ids: Collection[int]) -> list[int]:
-    """Mark those documents that no location holds as discarded; give them."""
-    gone = []
-    for document_id in document_ids:
-        connection.execute(
-            "UPDATE documents SET stage = 'discarded' WHERE id = ?1 AND stage <> 'discarded'"
-            " AND NOT EXISTS (SELECT 1 FROM locations WHERE document_id = ?1)",
-            (document_id,),
-        )
-        if connection.changes():
-            gone.append(document_id)
-    return gone
-
-
-def _insert_document(connection: apsw.Connection, document: NewDocument) -> int:
-    parsed, n_chunks = document.parsed, len(document.chunks)
-    state = _first_state(parsed, n_chunks)
-    spoken = document.spoken
-    reason = (parsed.partial_code, parsed.partial_reason, "" if spoken is None else spoken.hint)
-    if state == FileState.EMPTY:
-        reason = (EMPTY_CODE, EMPTY_REASON, EMPTY_HINT) if spoken is None else NO_SPEECH
-    connection.execute(
-        "INSERT INTO documents (content_hash, stage, state, reason_code, reason, hint, format, title, parser,"
-        " n_chars, text_hash, n_pages, n_chunks, read_seconds, created_at, sound_ms, language)"
-        " VALUES (?, 'staging', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            document.content_hash,
-            str(state),
-            *reason,
-            parsed.format,
-            parsed.title,
-            parsed.parser,
-            len(parsed.text),
-            hashlib.sha256(parsed.text.encode("utf-8")).digest(),
-            len(parsed.pages) or None,
-            n_chunks,
-            document.seconds,
-            time.time(),
-            None if spoken is None else spoken.sound_ms,
-            "" if spoken is None else spoken.language,
-        ),
-    )
-    document_id = connection.last_insert_rowid()
-    _insert_text(connection, document_id, parsed)
-    connection.executemany(
-        "INSERT INTO times VALUES (?, ?, ?, ?, ?)",
-        ((document_id, *span) for span in (() if spoken is None else spoken.spans)),
-    )
-    return document_id
-
-
-def _insert_text(connection: apsw.Connection, document_id: int, parsed: Parsed) -> None:
-    connection.executemany(
-        "INSERT INTO segments VALUES (?, ?, ?)",
-        (
-            (document_id, start, parsed.text[start : start + SEGMENT_CHARS])
-            for start in range(0, len(parsed.text), SEGMENT_CHARS)
-        ),
-    )
-    connection.executemany("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)", _page_rows(document_id, parsed))
-    connection.executemany(
-        "INSERT INTO headings VALUES (?, ?, ?, ?, ?)",
-        (
-            (document_id, ordinal, heading.title, heading.level, heading.char_start)
-            for ordinal, heading in enumerate(parsed.headings)
-        ),
-    )
-
-
-def _first_state(parsed: Parsed, n_chunks: int) -> FileState:
-    """Give the state after reading; the vectors are made next."""
-    if n_chunks:
-        return FileState.EMBEDDING
-    return FileState.PARTIAL if parsed.partial_code else FileState.EMPTY
-
-
-def _page_rows(document_id: int, parsed: Parsed) -> Iterator[tuple[Any, ...]]:
-    for number, page in enumerate(parsed.pages):
-        boxes = pack_boxes(parsed.words[number]) if number < len(parsed.words) else None
-        yield document_id, number + 1, page.char_start, page.char_end, page.width, page.height, boxes
-
-
-def _insert_chunks(
-    connection: apsw.Connection, document_id: int, parsed: Parsed, chunks: Sequence[tuple[int, Chunk]]
-) -> None:
-    connection.executemany(
-        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?)",
-        (
-            (document_id, ordinal, chunk.char_start, chunk.char_end, chunk.heading)
-            for ordinal, chunk in chunks
-        ),
-    )
-    connection.executemany(
-        "INSERT INTO keywords (rowid, heading, body) VALUES (?, ?, ?)",
-        (
-            (
-                document_id << ORDINAL_BITS | ordinal,
-                index_text(f"{parsed.title}\n{chunk.heading}"),
-                index_text(parsed.text[chunk.char_start : chunk.char_end]),
-            )
-            for ordinal, chunk in chunks
-        ),
-    )

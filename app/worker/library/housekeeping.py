@@ -10,7 +10,7 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.protocol.library import FileState
 from app.worker.library.database import Database
-from app.worker.library.document_store import DocumentStore
+from app.worker.library.discarded_documents import DiscardedDocuments
 from app.worker.library.file_store import FileStore, Outcome, Source
 from app.worker.library.pace import EMBEDDING_STEPS, lower_priority
 from app.worker.library.sources import MISSING, MISSING_KEPT
@@ -33,7 +33,7 @@ class Housekeeper:
         self,
         database: Database,
         files: FileStore,
-        documents: DocumentStore,
+        discarded: DiscardedDocuments,
         files_dir: Path,
         *,
         reading: Callable[[], bool],
@@ -45,13 +45,13 @@ class Housekeeper:
         Args:
             database: of the library.
             files: their sources are looked at.
-            documents: what is discarded is deleted from it.
+            discarded: deletes what nobody holds any more.
             files_dir: stored content.
             reading: tells whether files are being read, which goes before cleaning.
             requeued: gets files whose source changed.
             changed: gets files whose state changed.
         """
-        self._database, self._files, self._documents = database, files, documents
+        self._database, self._files, self._discarded = database, files, discarded
         self._files_dir = files_dir
         self._reading, self._requeued, self._changed = reading, requeued, changed
         self.content_lock = threading.RLock()
@@ -116,7 +116,7 @@ class Housekeeper:
             self._purging = purge
         try:
             if purge:
-                self._documents.purge(self._is_stopped)
+                self._discarded.purge(self._is_stopped)
                 self._sweep_files()
         except BaseException:
             with self._condition:
@@ -127,7 +127,7 @@ class Housekeeper:
                 self._purging = False
                 self._condition.notify_all()
         if self._clean_wanted and not self._reading():
-            self._documents.clean_keywords(self._must_yield)
+            self._discarded.clean_keywords(self._must_yield)
             with self._condition:
                 self._clean_wanted = False
         elif self._clean_wanted:

@@ -21,6 +21,7 @@ from app.worker.library.chunking import TokenCounter
 from app.worker.library.collection_store import CollectionStore
 from app.worker.library.crashes import GIVEN_UP_CODE, CrashMark, quarantine
 from app.worker.library.database import Database, fetch, translated
+from app.worker.library.discarded_documents import DiscardedDocuments
 from app.worker.library.document_store import DocumentStore
 from app.worker.library.embedding import DIM, Embedder, OnnxEmbedder
 from app.worker.library.file_store import FileStore
@@ -87,6 +88,7 @@ class Library:
         self._crash_mark = CrashMark(paths.logs_dir / "library-crash.txt")
         self.embedder = embedder or _bundled_embedder()
         self.documents = DocumentStore(self.database)
+        self._discarded = DiscardedDocuments(self.database)
         self.collections = CollectionStore(self.database)
         self.files = FileStore(self.database, self._progress)
         self.catalogue = Catalogue(self.database, self.documents, self.embedder.dim if self.embedder else DIM)
@@ -112,7 +114,7 @@ class Library:
         self.housekeeper = Housekeeper(
             self.database,
             self.files,
-            self.documents,
+            self._discarded,
             self.paths.files_dir,
             reading=lambda: self.reader.busy,
             requeued=self._on_registered,
@@ -272,7 +274,7 @@ class Library:
 
     def _prepare(self) -> int:
         """Put the database in order for this run; give the row of the embedding model."""
-        self.documents.discard_unfinished()
+        self._discarded.discard_unfinished()
         quarantine(self.database, self._crash_mark)
         with self.database.write() as connection:
             if self.embedder is None:

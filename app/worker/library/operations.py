@@ -21,7 +21,7 @@ from app.protocol.library import (
 )
 from app.protocol.system import Empty
 from app.worker.library.database import fetch, translated
-from app.worker.library.document_store import discard
+from app.worker.library.discarded_documents import discard
 from app.worker.library.file_store import NewFile, Outcome
 from app.worker.library.library import Library
 from app.worker.library.sources import is_absolute, normal_path, write_content

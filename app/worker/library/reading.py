@@ -17,8 +17,10 @@ from app.protocol.library import FileState
 from app.worker.library.catalogue import Catalogue
 from app.worker.library.chunking import TokenCounter, chunk_document
 from app.worker.library.database import Database
-from app.worker.library.document_store import DocumentStore, NewDocument, discard
+from app.worker.library.discarded_documents import discard
+from app.worker.library.document_store import DocumentStore
 from app.worker.library.file_store import FileStore, Outcome, QueuedFile
+from app.worker.library.new_document import NewDocument
 from app.worker.library.pace import READING_STEPS, Pace, lower_priority
 from app.worker.library.recording_store import RecordingStore
 from app.worker.library.schema import MAX_CHUNKS

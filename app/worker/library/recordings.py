@@ -34,8 +34,10 @@ from app.protocol.system import Empty
 from app.worker.library.catalogue import Catalogue
 from app.worker.library.chunking import TokenCounter, chunk_ranges
 from app.worker.library.database import Database
-from app.worker.library.document_store import DocumentStore, NewDocument, SpokenText, discard
+from app.worker.library.discarded_documents import discard
+from app.worker.library.document_store import DocumentStore
 from app.worker.library.file_store import FileStore, Outcome
+from app.worker.library.new_document import NewDocument, SpokenText
 from app.worker.library.reading import MAX_READINGS, ReaderEvents, mark_cut
 from app.worker.library.recording_store import QueuedRecording, RecordingStore
 from app.worker.library.schema import MAX_CHUNKS

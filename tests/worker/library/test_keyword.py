@@ -6,7 +6,7 @@ import pytest
 
 from app.worker.library.chunking import Chunk
 from app.worker.library.database import Database
-from app.worker.library.document_store import DocumentStore, NewDocument
+from app.worker.library.document_store import DocumentStore
 from app.worker.library.keyword import (
     Stemmer,
     Term,
@@ -16,6 +16,7 @@ from app.worker.library.keyword import (
     weigh,
     without_common,
 )
+from app.worker.library.new_document import NewDocument
 from app.worker.parser.result import Parsed
 
 
