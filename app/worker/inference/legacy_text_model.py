@@ -1,17 +1,15 @@
-"""A model file from before GGUF on ctransformers, as the worker uses it."""
+"""A model file from before GGUF on ctransformers, as the worker uses it, once it is loaded."""
 
 import random
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from app.core.errors import ModelError
-from app.core.ggml_legacy import LegacyHead, read_legacy_head
-from app.core.prompt_formats import format_for
+from app.core.ggml_legacy import LegacyHead
 from app.protocol.engine import (
     CountTokens,
     EngineInfo,
@@ -25,32 +23,24 @@ from app.protocol.engine import (
     TokenCounts,
 )
 from app.worker.inference.backend import AbortFlag
-from app.worker.inference.cores import generation_threads
 from app.worker.inference.file_stamp import FileStamp, raise_if_changed
-from app.worker.inference.legacy_native import LegacyModel, bindings
-from app.worker.inference.memory import available_memory
-from app.worker.inference.template import ChatTemplate, RenderStopped, template_for
-from app.worker.inference.text_model import Sink, Surroundings
+from app.worker.inference.legacy_native import LegacyModel
+from app.worker.inference.template import ChatTemplate, RenderStopped
+from app.worker.inference.text_model import Sink
 from app.worker.inference.text_stream import TextSender
-from app.worker.inference.warming import read_ahead
 from app.worker.runtime import Cancelled
 
 NOTE = (
     "This file is in an old format. The engine for it runs on the processor alone and knows no GPU, images, "
     "LoRA adapters, draft models, grammars or stored conversations."
 )
-_READING_SHARE = 0.8
 _PROGRESS_INTERVAL_S = 0.1
-# What the engine takes beside weights and KV cache: two or three fixed buffers of 256 MB.
-_BUFFER_BYTES = 3 * 256 * 1024 * 1024
-_DEFAULT_CONTEXT = 2_048  # of the architectures whose files do not name it
 _WINDOW = 64
 _LARGEST_BATCH = 64
 _BATCH_S = 0.08  # so that a cancel is seen soon: this engine cannot be interrupted
 _PIECE_CHARS = 2_000
 _WORDS = re.compile(r"\s{0,64}\S{1,128}|\s{1,64}")
 _SEED_RANGE = 2**31 - 1
-_GIB = 1024**3
 _BREAK = "\u2060"  # word joiner: no width, no break
 # Texts that its tokenizers take for ends and turns. Source: `starcoder.cc` and `dolly.cc` there.
 _CONTROLS = re.compile(
@@ -59,74 +49,8 @@ _CONTROLS = re.compile(
 )
 
 
-def load_legacy(options: LoadModel, around: Surroundings) -> "LegacyTextModel":
-    """Check, read and load a model file; the thread that will generate calls it.
-
-    Raises:
-        ModelError: codes of `LoadModel`.
-        Cancelled: on request.
-    """
-    started = time.perf_counter()
-    path = Path(options.path)
-    head = read_legacy_head(path)
-    if options.projector:
-        raise ModelError(
-            "projector.bad",
-            f"“{path.name}” is in an old format that reads no images.",
-            "Choose a newer model, or this one without a projector.",
-        )
-    bindings()
-    n_context = _context_length(head, options.context_length)
-    _require_memory(head, n_context)
-    stamp = FileStamp.of(path)
-    read_ahead(path, lambda done: around.on_progress(done * _READING_SHARE, ""), around.is_cancelled)
-    if around.is_cancelled():
-        raise Cancelled
-    n_threads = options.n_threads or generation_threads()
-    try:
-        model = LegacyModel(path, head.kind, n_context)
-    except OSError as error:
-        raise ModelError(
-            "model.load_failed",
-            f"The engine for old files could not load “{path.name}”.",
-            "Choose a newer file of the same model in GGUF format, or another model.",
-            {"kind": head.kind},
-        ) from error
-    around.on_progress(1.0, NOTE)
-    source, stop = _template(options, head)
-    loaded = _Loaded(head, stamp, model, n_threads, min(model.n_context, n_context))
-    template = ChatTemplate(source, "", "", around.renderer, stop)
-    return LegacyTextModel(options, loaded, template, time.perf_counter() - started)
-
-
-def _template(options: LoadModel, head: LegacyHead) -> tuple[str, tuple[str, ...]]:
-    """Choose template and stop strings: such files bring none, so the name tells where nothing was chosen."""
-    if options.template.strip() or options.prompt_format:
-        return template_for(options, None, lambda _text: False)
-    chosen = format_for(head.kind, head.path.stem, lambda _text: False)
-    return chosen.template, chosen.stop
-
-
-def _context_length(head: LegacyHead, wished: int) -> int:
-    """Choose the context: where the file names it, the engine takes no other."""
-    return head.context_length or wished or _DEFAULT_CONTEXT
-
-
-def _require_memory(head: LegacyHead, n_context: int) -> None:
-    needed = head.weight_bytes + n_context * head.kv_bytes_per_token + _BUFFER_BYTES
-    available = available_memory()
-    if needed > available:
-        raise ModelError(
-            "model.too_large",
-            f"“{head.path.name}” needs about {needed / _GIB:.1f} GB of memory, and {available / _GIB:.1f} GB "
-            "are free.",
-            "Close other programs, or choose a smaller model.",
-            {"needed_bytes": needed, "available_bytes": available, "n_ctx": n_context},
-        )
-
-
 @dataclass(frozen=True)
-class _Loaded:
+class LoadedFile:
     """What a loaded file consists of."""
 
     head: LegacyHead
@@ -140,7 +64,7 @@ class LegacyTextModel:
     """A loaded model file from before GGUF (text_model.TextModel)."""
 
     def __init__(
-        self, options: LoadModel, loaded: _Loaded, template: ChatTemplate, load_seconds: float
+        self, options: LoadModel, loaded: LoadedFile, template: ChatTemplate, load_seconds: float
     ) -> None:
         """Take the loaded parts."""
         self._options, self._template = options, template

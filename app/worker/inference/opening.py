@@ -18,7 +18,7 @@ def open_model(request: LoadModel, around: Surroundings) -> TextModel:
         Cancelled: on request.
     """
     if is_legacy(Path(request.path)):
-        from app.worker.inference.legacy_text_model import load_legacy  # another engine, seldom used
+        from app.worker.inference.legacy_loading import load_legacy
 
         return load_legacy(request, around)
     projector = check_projector(request) if request.projector else None

@@ -22,10 +22,11 @@ from app.protocol.engine import (
     PromptMessage,
     PromptProgress,
 )
-from app.worker.inference import legacy_native, legacy_text_model
+from app.worker.inference import legacy_loading, legacy_native
 from app.worker.inference.backend import AbortFlag
+from app.worker.inference.legacy_loading import load_legacy
 from app.worker.inference.legacy_native import LegacyModel, library_path
-from app.worker.inference.legacy_text_model import LegacyTextModel, load_legacy, pieces
+from app.worker.inference.legacy_text_model import LegacyTextModel, pieces
 from app.worker.inference.opening import open_model
 from app.worker.inference.template import Renderer
 from app.worker.inference.text_model import Sink, Surroundings
@@ -226,7 +227,7 @@ def test_loading_ends_in_a_model_or_a_reason(
     assert code(whole[:-100]) == "model.truncated"
     # what the reader lets pass, the engine's own checks refuse: a name that it does not know
     assert code(whole.replace(b"ln_f/g", b"lx_f/g")) == "model.load_failed"
-    monkeypatch.setattr(legacy_text_model, "available_memory", lambda: 1000)
+    monkeypatch.setattr(legacy_loading, "available_memory", lambda: 1000)
     assert code(whole) == "model.too_large"
     monkeypatch.undo()
     cancelled = Surroundings(AbortFlag(), renderer, threading.Lock(), lambda _d, _n: None, lambda: True)
