@@ -27,9 +27,9 @@ from app.protocol.system import (
 )
 from app.ui.about.controller import AboutController
 from app.ui.chat.controller import ChatController
+from app.ui.chat.links import is_openable
 from app.ui.chat.open_conversation import OpenConversation
 from app.ui.chat.pane import ChatPane
-from app.ui.chat.rich_text import is_openable
 from app.ui.conversations.controller import ConversationsController
 from app.ui.conversations.pane import ConversationPane
 from app.ui.dialogs import Dialogs, QtDialogs

@@ -40,10 +40,11 @@ from app.ui.chat.annotations import annotated
 from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.citation_words import citation_tooltip
 from app.ui.chat.markdown_tokens import Block, parse
-from app.ui.chat.rich_text import CODE_HEADER_HEIGHT, LIST_INDENT, Property, RichTextWriter
+from app.ui.chat.rich_text import RichTextWriter
 from app.ui.chat.spoken_mark import SpokenMark
 from app.ui.chat.spoken_places import ShownMarkdown, Span, source_range
 from app.ui.chat.text_grounds import TextGrounds, code_language
+from app.ui.chat.text_properties import CODE_HEADER_HEIGHT, LIST_INDENT, Property
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme
@@ -122,7 +123,7 @@ class MessageText(QTextBrowser):
         before = annotated(self._text, self._citations, self._unsupported)
         if not (self._blocks and citations == self._citations and source.startswith(before)):
             self._writer = self._new_writer()
-        self._writer.citations = citations
+        self._writer.inline.citations = citations
         self._text, self._citations, self._unsupported = text, citations, unsupported
         self._write_tail(source)
         self._after_writing()

@@ -1,13 +1,10 @@
 """Write Markdown blocks into a QTextDocument, format by format: without HTML, nothing can be loaded."""
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -16,39 +13,25 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
-    QTextFormat,
     QTextFrameFormat,
     QTextListFormat,
     QTextTableCellFormat,
     QTextTableFormat,
 )
 
-from app.protocol.chat import Citation
-from app.ui.chat.annotations import MARK, without_annotations
+from app.ui.chat.annotations import without_annotations
 from app.ui.chat.code_colours import coloured
+from app.ui.chat.inline_text import InlineWriter
 from app.ui.chat.markdown_tokens import Block
+from app.ui.chat.text_properties import CODE_HEADER_HEIGHT, LIST_INDENT, QUOTE_INDENT, Property
 from app.ui.tokens import SPACE_M, SPACE_S, Palette
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-CODE_HEADER_HEIGHT = 30
-LIST_INDENT = 24
-QUOTE_INDENT = 16
 _LINE_HEIGHT_PERCENT = 130.0
 _MAX_LIST_DEPTH = 8
 _HEADING_SIZES = {1: 1.4, 2: 1.25, 3: 1.12}
-_OPENABLE = frozenset({"http", "https", "mailto"})
-
-
-class Property(IntEnum):
-    """What the view that paints a document needs to know of a block or piece of text."""
-
-    CODE = QTextFormat.Property.UserProperty + 1  # block: language (may be empty)
-    QUOTE_DEPTH = QTextFormat.Property.UserProperty + 2  # block: 1 and more
-    CITATION = QTextFormat.Property.UserProperty + 3  # text: index of the citation
-    UNSUPPORTED = QTextFormat.Property.UserProperty + 4  # text: True
-    RULE = QTextFormat.Property.UserProperty + 5  # block: True, a horizontal line
 
 
 @dataclass(frozen=True)
@@ -60,32 +43,21 @@ class _Place:
     marker: QTextListFormat | None = None
 
 
-@dataclass
-class _Inline:
-    """Formats in force within one run of text."""
-
-    stack: list[QTextCharFormat]
-    unsupported: bool = False
-    hidden_href: list[str] = field(default_factory=list)
-
-
 class RichTextWriter:
     """Writes blocks at the end of a document and can take them away again from any block on.
 
     Attributes:
-        citations: what the marks `⸨cN⸩` refer to; set before writing.
-        spoken: positions in the document where `⸨r⸩` and `⸨q⸩` stood; equal where none did.
+        inline: writes what stands inside a block; knows the citations and where marked sentences stand.
     """
 
     def __init__(self, document: QTextDocument, palette: Palette) -> None:
         """Write into `document`, which should be empty."""
         self._document = document
         self._palette = palette
-        self.citations: Sequence[Citation] = ()
-        self.spoken = (0, 0)
         self._font = document.defaultFont()
         self._fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         self._fixed.setPointSizeF(self._font.pointSizeF() * 0.95)
+        self.inline = InlineWriter(palette, self._font, self._fixed)
         self._cursor = QTextCursor(document)
         self._blank = True  # the block under the cursor has nothing in it yet
 
@@ -141,7 +113,7 @@ class RichTextWriter:
         if place.quote_depth:
             formatted.setForeground(QColor(self._palette.text_muted))
         for token in children:
-            self._write_inline(token, formatted)
+            self.inline.write(self._cursor, token, formatted)
 
     def _write_list(self, opening: "Token", children: "list[Token]", place: _Place) -> None:
         depth = min(place.list_depth + 1, _MAX_LIST_DEPTH)
@@ -239,114 +211,13 @@ class RichTextWriter:
     def _write_cell(
         self, cursor: QTextCursor, token: "Token", alignment: Qt.AlignmentFlag, *, header: bool
     ) -> None:
-        outer, self._cursor = self._cursor, cursor
         layout = QTextBlockFormat()
         layout.setAlignment(alignment)
         cursor.setBlockFormat(layout)
         formatted = self._text_format()
         if header:
             formatted.setFontWeight(QFont.Weight.DemiBold)
-        self._write_inline(token, formatted)
-        self._cursor = outer
-
-    def _write_inline(self, token: "Token", base: QTextCharFormat) -> None:
-        state = _Inline([base])
-        for child in token.children or ():
-            kind = child.type
-            if kind == "text":
-                self._insert(child.content, state)
-            elif kind == "code_inline":
-                self._insert_code(child.content, state)
-            elif kind == "softbreak":
-                self._cursor.insertText(" ", state.stack[-1])
-            elif kind == "hardbreak":
-                self._cursor.insertText("\u2028", state.stack[-1])
-            else:
-                self._write_span(child, state)
-
-    def _write_span(self, token: "Token", state: _Inline) -> None:
-        if token.type == "image":
-            self._insert_blocked_image(token, state)
-        elif token.type == "link_open":
-            self._open_link(str(token.attrs.get("href", "")), state)
-        elif token.type == "link_close":
-            self._close_link(state)
-        elif token.nesting > 0:
-            state.stack.append(_emphasised(state.stack[-1], token.type))
-        elif token.nesting < 0 and len(state.stack) > 1:
-            state.stack.pop()
-
-    def _insert(self, text: str, state: _Inline) -> None:
-        for number, piece in enumerate(MARK.split(text)):
-            if number % 2 == 0:
-                if piece:
-                    self._cursor.insertText(piece, self._underlined(state))
-            elif piece == "u":
-                state.unsupported = True
-            elif piece == "v":
-                state.unsupported = False
-            elif piece == "r":
-                self.spoken = self._cursor.position(), self._cursor.position()
-            elif piece == "q":
-                self.spoken = self.spoken[0], self._cursor.position()
-            else:
-                self._insert_citation(int(piece[1:]), state)
-
-    def _underlined(self, state: _Inline) -> QTextCharFormat:
-        formatted = QTextCharFormat(state.stack[-1])
-        if state.unsupported:
-            formatted.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DotLine)
-            formatted.setUnderlineColor(QColor(self._palette.warning))
-            formatted.setProperty(Property.UNSUPPORTED, True)
-        return formatted
-
-    def _insert_citation(self, index: int, state: _Inline) -> None:
-        if index >= len(self.citations):
-            return
-        citation = self.citations[index]
-        formatted = QTextCharFormat(state.stack[-1])
-        formatted.setAnchor(True)
-        formatted.setAnchorHref(f"cite:{index}")
-        formatted.setFontWeight(QFont.Weight.DemiBold)
-        formatted.setFontPointSize(self._font.pointSizeF() * 0.85)
-        formatted.setForeground(QColor(self._palette.accent if citation.verified else self._palette.warning))
-        formatted.setUnderlineStyle(QTextCharFormat.UnderlineStyle.NoUnderline)
-        formatted.setProperty(Property.CITATION, index)
-        self._cursor.insertText(f"[{citation.n}]", formatted)
-
-    def _insert_code(self, code: str, state: _Inline) -> None:
-        formatted = QTextCharFormat(state.stack[-1])
-        formatted.setFontFamilies(self._fixed.families())
-        formatted.setFontFixedPitch(True)
-        formatted.setBackground(QColor(self._palette.hover))
-        self._cursor.insertText(without_annotations(code), formatted)
-
-    def _insert_blocked_image(self, token: "Token", state: _Inline) -> None:
-        formatted = QTextCharFormat(state.stack[-1])
-        formatted.setForeground(QColor(self._palette.warning))
-        formatted.setBackground(QColor(self._palette.warning_soft))
-        label = QCoreApplication.translate("RichTextWriter", "blocked image")
-        name = without_annotations(token.content).strip()
-        self._cursor.insertText(f" ⊘ {label}{': ' + name if name else ''} ", formatted)
-
-    def _open_link(self, href: str, state: _Inline) -> None:
-        state.hidden_href.append(href)
-        formatted = QTextCharFormat(state.stack[-1])
-        if is_openable(href):
-            formatted.setAnchor(True)
-            formatted.setAnchorHref(href)
-            formatted.setForeground(QColor(self._palette.accent))
-            formatted.setUnderlineStyle(QTextCharFormat.UnderlineStyle.SingleUnderline)
-        state.stack.append(formatted)
-
-    def _close_link(self, state: _Inline) -> None:
-        state.stack.pop()
-        if not is_openable(state.hidden_href.pop()):
-            formatted = QTextCharFormat(state.stack[-1])
-            formatted.setForeground(QColor(self._palette.warning))
-            formatted.setBackground(QColor(self._palette.warning_soft))
-            label = QCoreApplication.translate("RichTextWriter", "blocked link")
-            self._cursor.insertText(f" ⊘ {label} ", formatted)
+        self.inline.write(cursor, token, formatted)
 
     def _start_block(self, place: _Place, level: int = 0) -> None:
         layout = self._block_format(place, level)
@@ -388,28 +259,6 @@ _BULLETS = (
     QTextListFormat.Style.ListSquare,
 )
 _ALIGNMENTS = {"right": Qt.AlignmentFlag.AlignRight, "center": Qt.AlignmentFlag.AlignHCenter}
-
-
-def is_openable(href: str) -> bool:
-    """Tell whether an address may be offered for opening: http, https, mailto; no control characters."""
-    if re.search(r"[\x00-\x20\x7f\\]", href):
-        return False
-    try:
-        parts = urlsplit(href)
-    except ValueError:  # malformed brackets
-        return False
-    return parts.scheme.lower() in _OPENABLE and bool(parts.netloc or parts.scheme.lower() == "mailto")
-
-
-def _emphasised(base: QTextCharFormat, kind: str) -> QTextCharFormat:
-    formatted = QTextCharFormat(base)
-    if kind == "strong_open":
-        formatted.setFontWeight(QFont.Weight.Bold)
-    elif kind == "em_open":
-        formatted.setFontItalic(True)
-    elif kind == "s_open":
-        formatted.setFontStrikeOut(True)
-    return formatted
 
 
 def _siblings(tokens: "Sequence[Token]") -> "Iterator[tuple[list[Token], Token]]":

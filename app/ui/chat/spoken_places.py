@@ -9,7 +9,8 @@ from app.core.answer_marks import mark_ranges
 from app.protocol.chat import Citation
 from app.ui.chat.annotations import annotated_range, with_spoken
 from app.ui.chat.markdown_tokens import Block, parse
-from app.ui.chat.rich_text import LIST_INDENT, RichTextWriter
+from app.ui.chat.rich_text import RichTextWriter
+from app.ui.chat.text_properties import LIST_INDENT
 from app.ui.tokens import Palette
 
 Span = tuple[int, int]
@@ -86,12 +87,12 @@ class ShownMarkdown:
         scratch.setDefaultFont(self.document.defaultFont())
         scratch.setIndentWidth(LIST_INDENT)
         writer = RichTextWriter(scratch, self.palette)
-        writer.citations = self.citations
+        writer.inline.citations = self.citations
         for part in parse(marked):
             writer.write(part)
         whole = 0, scratch.characterCount() - 1
         same = _words(scratch, whole) == _words(self.document, (shown[0], shown[0] + whole[1]))
-        start, end = writer.spoken
+        start, end = writer.inline.spoken
         return (shown[0] + start, shown[0] + end) if same and start < end else shown
 
 

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen, QTextBlock, QTextDocume
 from PySide6.QtWidgets import QTextBrowser
 
 from app.protocol.chat import Citation
-from app.ui.chat.rich_text import CODE_HEADER_HEIGHT, QUOTE_INDENT, Property
+from app.ui.chat.text_properties import CODE_HEADER_HEIGHT, QUOTE_INDENT, Property
 from app.ui.theme import Theme
 from app.ui.tokens import FONT_SMALL, RADIUS_M, SPACE_M
 

@@ -13,8 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from app.ui.chat import markdown_tokens
 from app.ui.chat.citation_words import citation_tooltip
+from app.ui.chat.links import is_openable
 from app.ui.chat.message_text import MessageText
-from app.ui.chat.rich_text import Property, is_openable
+from app.ui.chat.text_properties import Property
 from app.ui.theme import Theme
 from tests.ui.chat.test_annotations import CITATION, cite
 
