@@ -1,7 +1,5 @@
 """The list of messages: only those near the visible part exist as widgets, so a thousand scroll like ten."""
 
-from itertools import accumulate
-
 from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QScrollBar, QToolButton, QWidget
@@ -11,6 +9,7 @@ from app.ui.chat.citation_times import CitationTimes
 from app.ui.chat.focus_walk import focus_stops, next_outside
 from app.ui.chat.message_model import MessageModel
 from app.ui.chat.message_widgets import MAX_CONTENT_WIDTH, AnswerWidget, MessageWidget, UserMessageWidget
+from app.ui.chat.row_heights import RowHeights
 from app.ui.chat.spoken_places import Spoken
 from app.ui.chat.thumbnails import Thumbnails
 from app.ui.icons import bind_icon
@@ -54,8 +53,7 @@ class MessageList(QAbstractScrollArea):
         super().__init__(parent)
         self._theme, self._thumbnails, self._times = theme, thumbnails, times
         self._model = MessageModel(self)
-        self._heights: list[int] = []
-        self._measured: list[bool] = []
+        self._heights = RowHeights(_MARGIN)
         self._widgets: dict[int, MessageWidget] = {}
         self._sticks = True
         self._anchor: tuple[int, int] = (0, 0)  # row at the view's top, pixels of it that are above
@@ -175,8 +173,7 @@ class MessageList(QAbstractScrollArea):
             widget.deleteLater()
         self._widgets.clear()
         rows = range(self._model.rowCount())
-        self._heights = [self._estimate(self._model.row(row).message) for row in rows]
-        self._measured = [False for _ in rows]
+        self._heights.reset(self._estimate(self._model.row(row).message) for row in rows)
         self._sticks = True
         self._timer.start()
 
@@ -184,7 +181,6 @@ class MessageList(QAbstractScrollArea):
     def _on_rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
         for row in range(first, last + 1):
             self._heights.insert(row, self._estimate(self._model.row(row).message))
-            self._measured.insert(row, False)
         self._timer.start()
 
     @Slot(QModelIndex, int, int)
@@ -195,14 +191,13 @@ class MessageList(QAbstractScrollArea):
                 widget.hide()
                 widget.deleteLater()
         self._widgets = {row - n_gone if row > last else row: widget for row, widget in self._widgets.items()}
-        del self._heights[first : last + 1]
-        del self._measured[first : last + 1]
+        self._heights.remove(first, last)
         self._timer.start()
 
     @Slot(QModelIndex, QModelIndex)
     def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
         for row in range(first.row(), last.row() + 1):
-            self._measured[row] = False
+            self._heights.forget(row)
             widget = self._widgets.get(row)
             if widget is not None:
                 widget.show_row(self._model.row(row))
@@ -214,7 +209,7 @@ class MessageList(QAbstractScrollArea):
         if self._is_laying_out:
             return
         self._sticks = self.is_at_end()
-        self._anchor = self._anchor_at(value)
+        self._anchor = self._heights.at(value)
         self.lay_out()
         if self._spoken.wanted and not self._is_revealing:
             self._follows_reading = self._is_spoken_in_view()
@@ -223,7 +218,7 @@ class MessageList(QAbstractScrollArea):
     def _on_widget_resized(self) -> None:
         for row, widget in self._widgets.items():
             if widget is self.sender():
-                self._measured[row] = False
+                self._heights.forget(row)
         self._timer.start()
 
     @Slot()
@@ -258,18 +253,15 @@ class MessageList(QAbstractScrollArea):
         width = self.viewport().width() - 2 * _MARGIN
         for row in self._rows_near(0):
             widget = self._widgets.get(row) or self._make(row)
-            if not self._measured[row]:
-                height = widget.height_for(width)
-                self._measured[row] = True
-                changed = changed or height != self._heights[row]
-                self._heights[row] = height
+            if not self._heights.is_measured(row):
+                changed |= self._heights.measure(row, widget.height_for(width))
         if changed:
             self._update_scroll_bar()
         return changed
 
     def _place(self) -> None:
         """Put each widget where it belongs and let go of those far away."""
-        top_of = self._tops()
+        top_of = self._heights.tops()
         scroll = self.verticalScrollBar().value()
         width = self.viewport().width() - 2 * _MARGIN
         kept = set(self._rows_near(_N_SPARE_SCREENS * 2))
@@ -280,9 +272,8 @@ class MessageList(QAbstractScrollArea):
                 widget.hide()
                 widget.deleteLater()
                 continue
-            if not self._measured[row]:
-                self._heights[row] = widget.height_for(width)
-                self._measured[row] = True
+            if not self._heights.is_measured(row):
+                self._heights.measure(row, widget.height_for(width))
             widget.setGeometry(QRect(_MARGIN, top_of[row] - scroll, width, self._heights[row]))
             widget.show()
 
@@ -308,7 +299,7 @@ class MessageList(QAbstractScrollArea):
             self._make(row)
             self.lay_out()
         bar = self.verticalScrollBar()
-        start = self._tops()[row] + top
+        start = self._heights.tops()[row] + top
         if start < bar.value():
             bar.setValue(start)
         elif start + height > bar.value() + self.viewport().height():
@@ -338,13 +329,13 @@ class MessageList(QAbstractScrollArea):
         widget.resized.connect(self._on_widget_resized)
         self._show_reading(row, widget)
         self._widgets[row] = widget
-        self._measured[row] = False
+        self._heights.forget(row)
         return widget
 
     def _update_scroll_bar(self) -> None:
         """Set range and value from the heights: at the end if it sticks, else so that the anchor stays."""
         bar = self.verticalScrollBar()
-        tops = self._tops()
+        tops = self._heights.tops()
         page = self.viewport().height()
         bar.setPageStep(page)
         bar.setRange(0, max(0, tops[-1] + _MARGIN - page))
@@ -355,27 +346,12 @@ class MessageList(QAbstractScrollArea):
             row = min(row, len(self._heights) - 1)
             bar.setValue(tops[row] + min(above, self._heights[row]))
 
-    def _tops(self) -> list[int]:
-        """Give the top of every row, and of the end, in pixels of the whole list."""
-        return list(accumulate(self._heights, initial=_MARGIN))
-
-    def _anchor_at(self, value: int) -> tuple[int, int]:
-        top = _MARGIN
-        for row, height in enumerate(self._heights):
-            if top + height > value:
-                return row, value - top
-            top += height
-        return 0, 0
-
     def _rows_near(self, screens: float) -> list[int]:
         """Give the rows that are visible or at most so many screens away."""
         page = self.viewport().height()
         low = self.verticalScrollBar().value() - screens * page
         high = self.verticalScrollBar().value() + (1 + screens) * page
-        tops = self._tops()
-        return [
-            row for row, height in enumerate(self._heights) if tops[row] < high and tops[row] + height > low
-        ]
+        return self._heights.between(low, high)
 
     def _estimate(self, message: ChatMessage) -> int:
         """Guess a message's height from its length."""
@@ -394,7 +370,7 @@ class MessageList(QAbstractScrollArea):
         focused = QApplication.focusWidget()
         row, step = self._row_of(focused), 1 if forward else -1
         enters = focused is self and forward and bool(self._heights)
-        start = self._anchor_at(self.verticalScrollBar().value())[0] if enters else row
+        start = self._heights.at(self.verticalScrollBar().value())[0] if enters else row
         if start is not None and self._focus_from(start, step, inside=focused):
             return True
         if row is not None and not forward:
@@ -409,7 +385,7 @@ class MessageList(QAbstractScrollArea):
         """Measure again where the width changed."""
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
-            self._measured = [False] * len(self._heights)
+            self._heights.forget_all()
         button = self._jump_button
         button.move((self.width() - button.width()) // 2, self.height() - button.height() - SPACE_L)
         button.raise_()
