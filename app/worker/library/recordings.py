@@ -1,18 +1,15 @@
 """Recordings: handed out to be transcribed, shown while that goes on, and stored when it is done.
 
 The transcription happens in other processes; the host asks for the next recording and brings the result. The
-database is the queue; which of its recordings are being transcribed right now is only known in memory, so a
-death at any moment leaves them waiting. A result is kept only where its location still wants it and the file
-still holds the bytes that it was made from.
+database is the queue; which of its recordings are being transcribed right now is only known in memory
+(`running_recordings`), so a death at any moment leaves them waiting. A result is kept only where its location
+still wants it and the file still holds the bytes that it was made from.
 """
 
 import logging
 import os
-import threading
-import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePath
 
 import apsw
@@ -40,6 +37,7 @@ from app.worker.library.file_store import FileStore, Outcome
 from app.worker.library.new_document import NewDocument, SpokenText
 from app.worker.library.reading import MAX_READINGS, ReaderEvents, mark_cut
 from app.worker.library.recording_store import QueuedRecording, RecordingStore
+from app.worker.library.running_recordings import RunningRecordings
 from app.worker.library.schema import MAX_CHUNKS
 from app.worker.library.sources import (
     CHANGING,
@@ -63,13 +61,6 @@ _STATES = {
     "file.not_found": FileState.MISSING,
 }
 """How a file ends, by the reason why it cannot be transcribed; failed for every other."""
-
-
-@dataclass
-class _Running:
-    revision: int
-    began: float
-    progress: float = 0.0
 
 
 class Recordings:
@@ -105,16 +96,14 @@ class Recordings:
         self._catalogue, self._counter, self._events = catalogue, counter, events
         self._send, self._queued, self._postponed = send, queued, postponed
         self._store = RecordingStore(database)
-        self._lock = threading.Lock()
-        self._running: dict[int, _Running] = {}
+        self._running = RunningRecordings()
         self._paused = False
 
     # -------------------------------------------------------------------------------- state
 
     def progress(self, location_id: int) -> float | None:
         """Give the progress of a file that is being transcribed; None for any other."""
-        running = self._running.get(location_id)
-        return None if running is None else running.progress
+        return self._running.progress(location_id)
 
     @property
     def n_running(self) -> int:
@@ -127,12 +116,13 @@ class Recordings:
 
     def eta_s(self) -> float | None:
         """Give the seconds until the last recording is done; None where more wait, or unknown."""
-        with self._lock:
-            running = list(self._running.values())
-        if len(running) != 1 or self._store.n_waiting() != 1 or running[0].progress < 0.05:
+        running = self._running.ids()
+        if len(running) != 1 or self._store.n_waiting() != 1:
             return None
-        elapsed_s = time.monotonic() - running[0].began
-        return round(elapsed_s * (1.0 / running[0].progress - 1.0), 1)
+        progress = self._running.progress(running[0]) or 0.0
+        if progress < 0.05:
+            return None
+        return round(self._running.seconds(running[0]) * (1.0 / progress - 1.0), 1)
 
     # -------------------------------------------------------------------------------- what others do
 
@@ -146,11 +136,10 @@ class Recordings:
 
     def stop(self) -> None:
         """End; what is being transcribed is begun again at the next start, which is nobody's fault."""
-        with self._lock:
-            running, self._running = self._running, {}
-        if running:
+        stopped = self._running.take(self._running.ids())
+        if stopped:
             with suppress(StorageError), self._database.write() as connection:
-                self._store.forget_attempts(connection, running)
+                self._store.forget_attempts(connection, [location_id for location_id, _ in stopped])
 
     def add(self, location_id: int) -> None:
         """Note that the reader found a recording and let it wait."""
@@ -167,7 +156,7 @@ class Recordings:
         if not paused:
             self._offer()
             return
-        stopped = self.cancel(list(self._running))
+        stopped = self.cancel(self._running.ids())
         if stopped:
             with self._database.write() as connection:
                 self._store.forget_attempts(connection, stopped)
@@ -175,16 +164,13 @@ class Recordings:
 
     def cancel(self, location_ids: Iterable[int]) -> list[int]:
         """Tell the host that these are not wanted any more, where they are being transcribed; give those."""
-        with self._lock:
-            stopped = [
-                (number, self._running.pop(number)) for number in set(location_ids) & set(self._running)
-            ]
-        for location_id, running in stopped:
-            self._send(RecordingUnwanted(location_id=location_id, revision=running.revision))
+        stopped = self._running.take(location_ids)
+        for location_id, revision in stopped:
+            self._send(RecordingUnwanted(location_id=location_id, revision=revision))
         return [location_id for location_id, _ in stopped]
 
     def _offer(self) -> None:
-        if not self._paused and self._store.next_waiting(list(self._running)) is not None:
+        if not self._paused and self._store.next_waiting(self._running.ids()) is not None:
             self._send(RecordingWaits())
 
     # -------------------------------------------------------------------------------- requests
@@ -193,15 +179,14 @@ class Recordings:
         """Give the next recording; what can be settled without transcribing is settled on the way."""
         while not self._paused:
             job.raise_if_cancelled()
-            recording = self._store.next_waiting(list(self._running))
+            recording = self._store.next_waiting(self._running.ids())
             if recording is None:
                 return _NONE
             if self._is_settled(recording):
                 continue
             with self._database.write(durable=False) as connection:
                 self._store.begin_attempt(connection, recording.location_id)
-            with self._lock:
-                self._running[recording.location_id] = _Running(recording.revision, time.monotonic())
+            self._running.begin(recording.location_id, recording.revision)
             if not self._is_wanted(recording):
                 self.cancel([recording.location_id])  # paused, cancelled or removed at this very moment
                 continue
@@ -216,16 +201,12 @@ class Recordings:
 
     def note(self, request: NoteTranscription, _job: Job) -> Empty:
         """Show how far a transcription is."""
-        running = self._running.get(request.location_id)
-        if running is None or running.revision != request.revision:
+        if not self._running.has(request.location_id, request.revision):
             # The host may go on with what an earlier worker gave it.
             if self._paused or self._store.current(request.location_id, request.revision) is None:
                 return Empty()
-            running = _Running(request.revision, time.monotonic())
-            with self._lock:
-                self._running[request.location_id] = running
-        if 0.0 <= request.progress <= 1.0:
-            running.progress = request.progress
+            self._running.begin(request.location_id, request.revision)
+        self._running.note(request.location_id, request.progress)
         self._events.changed([request.location_id])
         return Empty()
 
@@ -251,7 +232,7 @@ class Recordings:
         """End a recording with a reason, or let it wait with one."""
         recording = self._store.current(request.location_id, request.revision)
         if recording is None:
-            self._forget(request.location_id, request.revision)
+            self._running.end(request.location_id, request.revision)
             return Empty()
         outcome = Outcome(
             _STATES.get(request.code, FileState.FAILED), request.code, request.reason, request.hint
@@ -336,7 +317,7 @@ class Recordings:
         with self._database.write() as connection:
             if self._files.is_current(connection, recording.location_id, recording.revision):
                 self._store.postpone(connection, recording.location_id, why)
-        self._forget(recording.location_id, recording.revision)
+        self._running.end(recording.location_id, recording.revision)
         self._events.changed([recording.location_id])
         self._postponed([recording.location_id])
 
@@ -344,13 +325,13 @@ class Recordings:
         """Give a file a final state without a new document."""
         if outcome.state == FileState.MISSING and recording.document_id is not None:
             outcome = MISSING_KEPT
-        seconds = self._seconds(recording)
+        seconds = self._running.seconds(recording.location_id)
         with self._database.write() as connection:
             if self._files.is_current(connection, recording.location_id, recording.revision):
                 self._files.finish(
                     connection, recording.location_id, outcome, content_hash=None, seconds=seconds
                 )
-        self._forget(recording.location_id, recording.revision)
+        self._running.end(recording.location_id, recording.revision)
         self._events.changed([recording.location_id])
         self._events.finished([recording.location_id])
 
@@ -370,7 +351,7 @@ class Recordings:
         with self._database.write() as connection:
             if self._files.is_current(connection, recording.location_id, recording.revision):
                 self._store.read_again(connection, recording)
-        self._forget(recording.location_id, recording.revision)
+        self._running.end(recording.location_id, recording.revision)
         self._queued([recording.location_id])
 
     # -------------------------------------------------------------------------------- storing
@@ -378,7 +359,7 @@ class Recordings:
     def _store_once(self, request: StoreTranscript, job: Job) -> None:
         recording = self._store.current(request.location_id, request.revision)
         if recording is None:
-            self._forget(request.location_id, request.revision)
+            self._running.end(request.location_id, request.revision)
             return
         try:
             same = self._holds_the_same(recording, job)
@@ -389,7 +370,7 @@ class Recordings:
             self._look_again(recording)
         elif recording.anew or not self._link_known(recording):
             self._publish(recording, request, job)
-        self._forget(request.location_id, request.revision)
+        self._running.end(request.location_id, request.revision)
 
     def _holds_the_same(self, recording: QueuedRecording, job: Job) -> bool:
         """Tell whether a file still holds the bytes that were transcribed.
@@ -438,15 +419,5 @@ class Recordings:
         spoken = SpokenText(
             milliseconds(request.seconds), transcript.spans, request.language, request.note_hint
         )
-        return NewDocument(recording.content_hash, parsed, chunks, self._seconds(recording), spoken)
-
-    def _seconds(self, recording: QueuedRecording) -> float:
-        running = self._running.get(recording.location_id)
-        return 0.0 if running is None else time.monotonic() - running.began
-
-    def _forget(self, location_id: int, revision: int) -> None:
-        """Note that a transcription ended."""
-        with self._lock:
-            running = self._running.get(location_id)
-            if running is not None and running.revision == revision:
-                del self._running[location_id]
+        seconds = self._running.seconds(recording.location_id)
+        return NewDocument(recording.content_hash, parsed, chunks, seconds, spoken)
