@@ -15,7 +15,7 @@ import pytest
 
 from app.core.paths import DataPaths
 
-PATIENCE_S = 3.0
+PATIENCE_S = 10.0
 # Pools and watchers that belong to a loop or to a library and end with it, or with the interpreter.
 _LASTING_THREADS = (
     "asyncio_",

@@ -59,8 +59,9 @@ def garbage_ends_here(qapp: QApplication) -> Iterator[None]:
     collector.deleteLater()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
-    """Give the collection back after the last test of the window."""
+    """Give the collection back after the last test of the window, and what that test put in its place."""
     if nextitem is None or not nextitem.path.is_relative_to(HERE):
         gc.collect()
         gc.enable()
@@ -102,7 +103,7 @@ async def session(qapp: QApplication) -> AsyncIterator[FakeSession]:
     session.deleteLater()
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
     """Let the event loop run until a condition holds; fail when it does not come to hold."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not condition():

@@ -112,7 +112,7 @@ def test_the_real_window_starts_its_host_and_ends_cleanly(tmp_path: Path, number
         wait_for(lambda: is_connected(tmp_path))
         wait_for(lambda: (tmp_path / "data" / "logs").is_dir())
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()

@@ -24,6 +24,6 @@ ENTRY = LedgerEntry(when=1.0, host="huggingface.co", why="search", outcome="open
 async def test_an_event_is_emitted_as_its_signal(
     session: FakeSession, qtbot: QtBot, signal: str, event: Body
 ) -> None:
-    with qtbot.waitSignal(getattr(session, signal), timeout=1000) as emitted:
+    with qtbot.waitSignal(getattr(session, signal), timeout=10_000) as emitted:
         session.deliver(event)
     assert emitted.args == [event]

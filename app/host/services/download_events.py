@@ -1,6 +1,7 @@
 """What front ends are told of downloads, at most four times a second for each."""
 
 import asyncio
+import math
 from pathlib import PurePosixPath
 
 from app.host.services.download_store import DONE, RUNNING, VERIFIED, Record
@@ -63,7 +64,7 @@ class Announcer:
         """Tell of a change now, or as soon as the last telling is MIN_GAP_S old; an end is told at once."""
         id = job.record.id
         loop = asyncio.get_running_loop()
-        wait = self._told_at.get(id, 0.0) + MIN_GAP_S - loop.time()
+        wait = self._told_at.get(id, -math.inf) + MIN_GAP_S - loop.time()
         if wait <= 0 or at_once:
             self._forget(id)
             self._told_at[id] = loop.time()

@@ -62,7 +62,7 @@ def test_a_child_ends_with_a_killed_parent() -> None:
         pid = int(process.stdout.readline())
         process.kill()
     with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).wait(timeout=5.0)
+        psutil.Process(pid).wait(timeout=30.0)
 
 
 def test_elsewhere_nothing_is_asked_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:

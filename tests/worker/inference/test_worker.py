@@ -168,7 +168,7 @@ async def test_stdin_end_ends_everything(worker: RunningWorker, tiny_path: Path)
     assert len(children) == 1  # the template process
     worker.channel.close()
     assert await asyncio.wait_for(worker.process.wait(), PATIENCE_S) == 0
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
     assert not alive
 
 
@@ -177,7 +177,7 @@ async def test_killed_worker_leaves_no_template_process(worker: RunningWorker, t
     children = psutil.Process(worker.process.pid).children(recursive=True)
     worker.process.kill()
     await worker.process.wait()
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
     assert not alive
 
 

@@ -29,7 +29,7 @@ def test_an_answer_stops_the_making_of_vectors_until_it_ends() -> None:
     time.sleep(0.1)
     assert not turns
     pace.throttle(False)
-    thread.join(timeout=5)
+    thread.join(timeout=30)
     assert turns == [2] and not pace.throttled
 
 

@@ -207,7 +207,7 @@ def test_progress_reaches_the_caller(client: ParserClient, tmp_path: Path) -> No
     assert 0 < seen[1] < 1
 
 
-def _wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def _wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
