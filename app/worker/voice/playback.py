@@ -1,6 +1,7 @@
 """The thread that plays what waits to be heard, in order, through a loudspeaker that it opens and watches."""
 
 import functools
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,8 +17,10 @@ from app.protocol.speech import SoundPlayed, SoundPosition, SoundStarted
 from app.worker.runtime import Cancelled, Job
 from app.worker.voice.clip_queue import Clip, ClipQueue
 from app.worker.voice.ports import Samples
-from app.worker.voice.resampling import resample
+from app.worker.voice.resampling import Resampler, resample
 from app.worker.voice.sound_errors import Reason, reason_of, speaker_error
+
+log = logging.getLogger(__name__)
 
 STEP_S = 0.03
 RESTING_S = 0.5
@@ -107,6 +110,7 @@ class Playback:
         self._utterances: list[Utterance] = []
         self._is_paused = False
         self._is_ending = False
+        self._wanted_key: tuple[str, int] | None = None
         self._thread: threading.Thread | None = None
         self._filled_at = 0.0
         # Used by the playing thread alone:
@@ -117,6 +121,24 @@ class Playback:
 
     # ---------------------------------------------------------------------------------------- filling
 
+    def prepare(self, device: str, sample_rate: int) -> None:
+        """Open the loudspeaker now, silent, for what is still being made; never waits.
+
+        Closed again like any other where nothing comes. A loudspeaker that cannot be opened is told to what
+        comes.
+        """
+        with self.lock:
+            if not self._utterances and not self._is_ending:
+                self._wanted_key = device, sample_rate
+                self._need_thread()
+
+    def _need_thread(self) -> None:
+        """Have the playing thread running and awake; with the lock."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="loudspeaker", daemon=True)
+            self._thread.start()
+        self.lock.notify_all()
+
     def add(self, job: Job, clip: Clip, expected_s: float) -> Utterance:
         """Put a clip behind the others; more samples may follow where it is not whole, until `finish`."""
         with self.lock:
@@ -125,10 +147,7 @@ class Playback:
             self._utterances.append(utterance)
             job.on_cancel = functools.partial(self._cancel, utterance)
             utterance.is_dropped = job.cancelled.is_set()  # it may have come a moment ago
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="loudspeaker", daemon=True)
-                self._thread.start()
-            self.lock.notify_all()
+            self._need_thread()
             return utterance
 
     def append(self, utterance: Utterance, samples: Samples) -> None:
@@ -225,6 +244,7 @@ class Playback:
         """Play until nothing is left and the loudspeaker is closed. The playing thread."""
         while True:
             self._end_dropped()
+            self._open_wanted()
             try:
                 self._play_on()
             except AppError as error:
@@ -234,12 +254,25 @@ class Playback:
             self._tell()
             self._close_when_idle()
             with self.lock:
-                if self._output is None and not self._utterances:
+                if self._output is None and not self._utterances and self._wanted_key is None:
                     self._thread = None
                     self.lock.notify_all()
                     return
                 if not any(each.is_dropped for each in self._utterances):
                     self.lock.wait(RESTING_S if self._is_paused and not self._is_running else STEP_S)
+
+    def _open_wanted(self) -> None:
+        """Open the loudspeaker that is wanted soon, and load what its samples pass through."""
+        with self.lock:
+            key, self._wanted_key = self._wanted_key, None
+            if key is None or self._is_ending or self._is_paused:
+                return
+        try:
+            self._open(key)
+            self._idle_since = time.monotonic() + _PATIENCE_S  # it may take longer to make than to open
+            Resampler(key[1], SPEECH_RATE)  # its library takes 60 ms to load
+        except Exception as error:  # whatever it is, what comes meets it again and is told
+            log.info("a loudspeaker was not opened ahead: %s", type(error).__name__)
 
     def _end_dropped(self) -> None:
         """Silence what was dropped, and end its requests."""
@@ -292,12 +325,15 @@ class Playback:
 
     def _open_for(self, utterance: Utterance) -> None:
         """Have the loudspeaker open that an utterance is for, at its rate where that is taken."""
-        key = (utterance.clip.device, utterance.sample_rate)
+        self._fit(self._open((utterance.clip.device, utterance.sample_rate)).sample_rate)
+
+    def _open(self, key: tuple[str, int]) -> Output:
+        """Have this device open for this rate, in place of another one. Raises AppError."""
         if self._output is None or key != self._output_key:
             self._close()
             self._output = self._outputs.open_loudspeaker(*key, self._fill)
             self._output_key = key
-        self._fit(self._output.sample_rate)
+        return self._output
 
     def _fit(self, rate: int) -> None:
         """Bring the clips that this loudspeaker will play to its rate."""

@@ -70,8 +70,10 @@ class Speaker:
 
     def _make(self, request: Say, job: Job) -> None:
         """Speak part by part; each can be heard while the next is made. Raises AppError, Cancelled."""
-        voice = self._voices.get(request.voice_path)
         hurry = not self._playback.is_waiting
+        if hurry and (rate := self._voices.sample_rate(request.voice_path)):
+            self._playback.prepare(request.device, rate)
+        voice = self._voices.get(request.voice_path)
         utterance: Utterance | None = None
 
         def is_wanted() -> bool:

@@ -1,5 +1,6 @@
 """Speaking and playing in order, stopping, pausing, failing; with a loudspeaker that the test can watch."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -232,6 +233,49 @@ def test_the_loudspeaker_is_closed_when_nothing_comes_any_more(stage: Stage) -> 
     stage.wait_until(lambda: stage.speaker._playback._thread is None)
     stage.say(80).wait()
     assert len(stage.outputs.opened) == 2
+
+
+def in_thread(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def voice_beside_its_settings(folder: Path, facts: object) -> str:
+    folder.joinpath("voice.onnx.json").write_text(json.dumps(facts))
+    return str(folder / "voice.onnx")
+
+
+def test_the_loudspeaker_is_opened_while_a_text_is_made(stage: Stage, tmp_path: Path) -> None:
+    request = Say(text="80", voice_path=voice_beside_its_settings(tmp_path, {"audio": {"sample_rate": RATE}}))
+    asked = Asked(request)
+    stage.voice.go.clear()
+    making = in_thread(lambda: stage.handle(asked))
+    stage.wait_until(lambda: bool(stage.outputs.opened) and stage.voice.began.is_set())
+    assert stage.outputs.last.calls == [], "it is silent"
+    stage.voice.go.set()
+    making.join()
+    assert asked.wait() == SoundPlayed(seconds=0.01)
+    assert [device for device, _ in stage.outputs.opened] == [""]
+
+
+def test_a_loudspeaker_opened_for_nothing_is_closed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.0)
+    stage.speaker._playback.prepare("", RATE)
+    stage.wait_until(lambda: bool(stage.outputs.opened) and stage.outputs.last.calls == ["close"])
+    stage.wait_until(lambda: stage.speaker._playback._thread is None)
+
+
+@pytest.mark.parametrize("facts", [{"audio": {"sample_rate": RATE}}, {"audio": {}}, [], None])
+def test_a_loudspeaker_that_cannot_be_opened_ahead_is_told_once(
+    stage: Stage, tmp_path: Path, facts: object
+) -> None:
+    stage.outputs.error = speaker_error(Reason.BUSY)
+    asked = Asked(Say(text="80", voice_path=voice_beside_its_settings(tmp_path, facts)))
+    stage.handle(asked)
+    error = asked.wait()
+    assert isinstance(error, AppError) and error.code == "speaker.busy"
+    assert stage.voice.spoken == [("80", 1.0)]
 
 
 def test_samples_are_played(stage: Stage) -> None:
