@@ -23,6 +23,8 @@ R = TypeVar("R", bound=Body)
 
 _NICE = {"library": 10}  # reading documents yields to writing an answer
 _NICE_OTHERS = 3
+_SOUNDING_S = 3.0
+"""A loudspeaker may be open so long behind the request that used it."""
 _GIVE_UP_HINTS = {
     "inference": "Choose a smaller model or a shorter context in the settings, then ask again.",
     "library": "Close the program and start it again. If it goes on, run “h2ogpt doctor”.",
@@ -59,6 +61,8 @@ class Worker:
         self._stopping = False
         self._resting = False
         self._n_open, self._used_at = 0, time.monotonic()
+        self._n_patient, self._urgent_at = 0, time.monotonic() - _SOUNDING_S
+        self._woken: asyncio.Event | None = None  # while the process is paused
         self._on_event: Callable[[Message], None] = _ignore
         self._on_ready: Callable[[], None] = _nothing
         self._on_end: Callable[[], None] = _nothing
@@ -106,6 +110,30 @@ class Worker:
         await self._process.shut_down()
         await asyncio.wait({self._supervisor})
 
+    def pause(self) -> asyncio.Event | None:
+        """Hold the process still while others need the cores; a request that is not patient wakes it.
+
+        Returns:
+            Set once such a request has woken it; None where it cannot be held still: it works for somebody
+            who waits, may be sounding still, does not run, or the system has no way.
+        """
+        is_urgent = self._n_open > self._n_patient or time.monotonic() - self._urgent_at < _SOUNDING_S
+        if is_urgent or self._process is None or not self.is_ready or not self._process.pause():
+            return None
+        self._woken = asyncio.Event()
+        return self._woken
+
+    def resume(self) -> None:
+        """Let the process go on; silent where it is not paused."""
+        self._woken = None
+        if self._process is not None:
+            self._process.resume()
+
+    def _wake(self) -> None:
+        if self._woken is not None:
+            self._woken.set()
+            self.resume()
+
     def forgive(self) -> None:
         """Forget earlier crashes: the user changed what may have caused them."""
         self._crashes.clear()
@@ -135,7 +163,7 @@ class Worker:
         self._set_state("stopped")
 
     async def messages(
-        self, request: Body, payload: bytes = b"", activity: str = ""
+        self, request: Body, payload: bytes = b"", activity: str = "", patient: bool = False
     ) -> AsyncGenerator[Message, None]:
         """Send a request and yield its replies as they came; the last one is `done`.
 
@@ -143,13 +171,16 @@ class Worker:
             request: its body.
             payload: raw bytes to send with it.
             activity: what the worker does for it, should it die: `while loading the model X`.
+            patient: it can wait while the process is paused.
 
         Raises:
             AppError: the worker's error; `worker.died`, `worker.failed` (given up) or `worker.stopped`.
             Cancelled: the worker ended it as cancelled.
         """
         process, ended = await self._ready_process()
-        self._n_open += 1
+        self._n_open, self._n_patient = self._n_open + 1, self._n_patient + patient
+        if not patient:
+            self._wake()
         try:
             async with contextlib.aclosing(process.channel.stream(request, payload)) as stream:
                 async for message in stream:
@@ -162,7 +193,10 @@ class Worker:
         except ConnectionLost as error:
             raise (await self._reason(ended, activity)) from error
         finally:
-            self._n_open, self._used_at = self._n_open - 1, time.monotonic()
+            self._n_open, self._n_patient = self._n_open - 1, self._n_patient - patient
+            self._used_at = time.monotonic()
+            if not patient:
+                self._urgent_at = self._used_at
 
     async def _reason(self, ended: "asyncio.Future[Death]", activity: str) -> WorkerError:
         death = await asyncio.shield(ended)
@@ -180,15 +214,17 @@ class Worker:
                 if body is not None:  # kinds of progress that are not known are not for us
                     yield body
 
-    async def call(self, request: Request[R], payload: bytes = b"", activity: str = "") -> R:
-        """Send a request and return its result. Raises as `messages`."""
-        return (await self.call_with_payload(request, payload, activity))[0]
+    async def call(
+        self, request: Request[R], payload: bytes = b"", activity: str = "", patient: bool = False
+    ) -> R:
+        """Send a request and return its result. Arguments and errors as of `messages`."""
+        return (await self.call_with_payload(request, payload, activity, patient))[0]
 
     async def call_with_payload(
-        self, request: Request[R], payload: bytes = b"", activity: str = ""
+        self, request: Request[R], payload: bytes = b"", activity: str = "", patient: bool = False
     ) -> tuple[R, bytes]:
-        """Send a request and return its result and the raw bytes behind it. Raises as `messages`."""
-        async with contextlib.aclosing(self.messages(request, payload, activity)) as messages:
+        """Send a request and return its result and the raw bytes behind it. As `messages`."""
+        async with contextlib.aclosing(self.messages(request, payload, activity, patient)) as messages:
             async for message in messages:
                 if message.type == DONE:
                     return cast(R, self._typed(request, message)), message.payload

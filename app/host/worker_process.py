@@ -93,6 +93,7 @@ class WorkerProcess:
         self._stderr = asyncio.create_task(self._drain_stderr(RotatingLog(log_path)), name=f"{kind} stderr")
         self._verdict: Death | None = None
         self._channel: Channel | None = None
+        self._is_paused = False
 
     @classmethod
     async def spawn(
@@ -178,19 +179,23 @@ class WorkerProcess:
         """Return when the worker hangs.
 
         Counted in ticks of the loop, not by the clock: where this process itself stood still (a suspended
-        computer, SIGSTOP), the worker had no time to answer either.
+        computer, SIGSTOP), the worker had no time to answer either. Nor has one that is paused.
         """
         tick_s = self._limits.heartbeat_s / (
             _SILENT_TICKS + 1
         )  # the tick of the last sign of life counts too
         silent_ticks, heard = 0, self.channel.n_received
         while silent_ticks < _SILENT_TICKS:
+            if self._is_paused:
+                await asyncio.sleep(tick_s)
+                continue
             ping = asyncio.create_task(self._ping(), name=f"{self._kind} ping")
             try:
                 await asyncio.sleep(tick_s)
             finally:
                 ping.cancel()
-            silent_ticks = silent_ticks + 1 if self.channel.n_received == heard else 0
+            is_silent = self.channel.n_received == heard and not self._is_paused
+            silent_ticks = silent_ticks + 1 if is_silent else 0
             heard = self.channel.n_received
         self._verdict = deaths.hung(self._limits.heartbeat_s)
 
@@ -198,8 +203,27 @@ class WorkerProcess:
         with contextlib.suppress(ConnectionLost, RequestError, RequestCancelled):
             await self.channel.call(Ping())
 
+    def pause(self) -> bool:
+        """Hold the process still until `resume`; give whether it is (Linux only).
+
+        Elsewhere a process that is held still would outlive a host that is killed.
+        """
+        if sys.platform == "linux":
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGSTOP)
+                self._is_paused = True
+        return self._is_paused
+
+    def resume(self) -> None:
+        """Let the process go on; silent where it is not held still."""
+        if self._is_paused:
+            self._is_paused = False
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGCONT)
+
     async def shut_down(self) -> None:
         """Ask it to end, and kill it where it does not; `watch` returns."""
+        self.resume()
         with contextlib.suppress(ConnectionLost, RequestError, RequestCancelled, TimeoutError):
             await asyncio.wait_for(self.channel.call(Shutdown()), self._limits.shutdown_s / 2)
         with contextlib.suppress(OSError, RuntimeError):

@@ -168,17 +168,32 @@ class RecordingsService:
                 log.info("a recording is tried once more: %s", error.code)
 
     async def _while_quiet(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it until somebody talks or asks; then break off. Raises what it raises."""
+        """Do it until somebody talks or asks; then hold it still, or break off. Raises what it raises."""
         task = asyncio.create_task(work, name="transcription")
-        disturbed = asyncio.create_task(self._use.disturbed.wait(), name="watch for others")
         try:
-            await asyncio.wait({task, disturbed}, return_when=asyncio.FIRST_COMPLETED)
+            while not task.done():
+                await _first_of(task, self._use.disturbed)
+                if not task.done() and not await self._held_still(task):
+                    break
         finally:
-            for each in (task, disturbed):
-                each.cancel()
-            await asyncio.wait({task, disturbed})
+            task.cancel()
+            await asyncio.wait({task})
         if not task.cancelled():
             task.result()
+
+    async def _held_still(self, task: "asyncio.Task[None]") -> bool:
+        """Hold it still while an answer is written; give whether it may go on.
+
+        Cancelling is not enough: the model ends the stretch that it works on, beside the answer's beginning.
+        """
+        woken = self._transcriber.pause() if self._use.is_answering_only else None
+        if woken is None:
+            return False
+        try:
+            await _first_of(task, self._use.quiet, woken)
+        finally:
+            self._transcriber.resume()
+        return not woken.is_set()
 
     async def _transcribe(self, recording: WaitingRecording) -> None:
         """Transcribe one recording and tell the library how it ended; the border of a task."""
@@ -255,6 +270,17 @@ class RecordingsService:
         task = asyncio.create_task(work, name="recordings")
         self._helpers.add(task)
         task.add_done_callback(self._helpers.discard)
+
+
+async def _first_of(task: "asyncio.Task[None]", *events: asyncio.Event) -> None:
+    """Return when the task has ended or one of the events is set."""
+    waiting = [asyncio.create_task(event.wait(), name="watch for others") for event in events]
+    try:
+        await asyncio.wait({task, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
+        await asyncio.wait(waiting)
 
 
 def _speech_settings(settings: Settings) -> tuple[object, ...]:

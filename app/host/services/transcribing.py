@@ -77,9 +77,15 @@ OnPart = Callable[[Progress, tuple[SpeechSegment, ...]], None]
 class Transcriber:
     """Transcribes one file after another, or several at once; the voice worker takes them in turn."""
 
-    def __init__(self, decoder: Worker, voice: Worker) -> None:
-        """Bind the two workers."""
-        self._decoder, self._voice = decoder, voice
+    def __init__(self, decoder: Worker, voice: Worker, patient: bool = False) -> None:
+        """Bind the two workers.
+
+        Args:
+            decoder: gives samples.
+            voice: understands them.
+            patient: nobody waits for it, so that it can be held still.
+        """
+        self._decoder, self._voice, self._patient = decoder, voice, patient
         self._closing: set[asyncio.Task[None]] = set()
 
     async def advance(self, path: str, options: SpeechOptions, progress: Progress, on_part: OnPart) -> None:
@@ -104,6 +110,14 @@ class Transcriber:
         finally:
             progress.computed_s += time.monotonic() - begun
 
+    def pause(self) -> asyncio.Event | None:
+        """Hold the voice worker still where nobody else needs it, see `Worker.pause`."""
+        return self._voice.pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._voice.resume()
+
     @contextlib.asynccontextmanager
     async def _opened(
         self, path: str, options: SpeechOptions, start_s: float
@@ -111,7 +125,9 @@ class Transcriber:
         """Open the file and a transcription; give the file and the transcription's handle."""
         info = await self._decoder.call(OpenAudio(path=path, start_s=start_s), activity=_READING)
         try:
-            opened = await self._voice.call(OpenTranscription(options=options), activity=_UNDERSTANDING)
+            opened = await self._voice.call(
+                OpenTranscription(options=options), activity=_UNDERSTANDING, patient=self._patient
+            )
             try:
                 yield info, opened.handle
             finally:
@@ -125,7 +141,7 @@ class Transcriber:
         async def close() -> None:
             if worker.is_ready:  # else it is closed with its process
                 with contextlib.suppress(AppError):
-                    await worker.call(request)
+                    await worker.call(request, patient=self._patient)
 
         task = asyncio.create_task(close(), name="close of a recording")
         self._closing.add(task)
@@ -144,7 +160,7 @@ class Transcriber:
                 progress.damaged = progress.damaged or piece.damaged
                 progress.seconds = piece.start_s + len(samples) / SAMPLE_BYTES / SPEECH_RATE
                 feed = FeedTranscription(handle=handle, last=piece.ended)
-                part = await self._voice.call(feed, samples, _UNDERSTANDING)
+                part = await self._voice.call(feed, samples, _UNDERSTANDING, self._patient)
                 on_part(progress, _take(progress, part, offset_s, piece.ended))
         finally:
             reading.cancel()

@@ -64,12 +64,13 @@ class VoiceService:
         self._settings, self._watch_period_s = settings, watch_period_s
         self._use = VoiceUse(events)
         self.models = VoiceModels(models_dir, paths.models_dir, settings)
-        self._transcriber = Transcriber(decoder, voice)
+        self._transcribers = Transcriber(decoder, voice), Transcriber(decoder, voice, patient=True)
+        in_front, behind = self._transcribers
         self._listening = ListeningService(voice, self.models, settings, self._use, paths.recordings_dir)
         self._reading = ReadingService(voice, self.models, settings, self._use)
         self._playing = PlayingService(library, decoder, voice, settings, self._use)
-        self._transcribing = TranscribingService(self._transcriber, self.models, settings)
-        self._recordings = RecordingsService(library, self._transcriber, self.models, settings, self._use)
+        self._transcribing = TranscribingService(in_front, self.models, settings)
+        self._recordings = RecordingsService(library, behind, self.models, settings, self._use)
         self._checks = VoiceChecks(voice, self.models, settings)
         self._watch: asyncio.Task[None] | None = None
         library.listen(self._recordings.on_recording, self._use.on_answers)
@@ -116,7 +117,8 @@ class VoiceService:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         await self._recordings.close()
-        await self._transcriber.close()
+        for transcriber in self._transcribers:
+            await transcriber.close()
 
     async def _choices(self, request: GetVoiceChoices, context: RequestContext) -> VoiceChoices:
         return await self.models.choices()

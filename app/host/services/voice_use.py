@@ -36,6 +36,11 @@ class VoiceUse:
         self.quiet.set()
         self.sound: Sound | None = None
 
+    @property
+    def is_answering_only(self) -> bool:
+        """Whether an answer is being written and nobody talks to the program."""
+        return self._answering and not self._n_talking
+
     def on_answers(self, active: bool) -> None:
         """Take note that answers are being written, or that none is any more."""
         self._answering = active

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.core.errors import AppError, WorkerError
+from app.host import supervision as module
 from app.host.services.ports import Cancelled
 from app.host.supervision import Worker, stop_all, workers_status
 from app.protocol.body import Body
@@ -346,3 +349,72 @@ async def test_a_worker_that_rests_starts_again_on_demand(make_worker: WorkerMak
     assert worker.status().state == "stopped" and not is_alive(second)
     assert worker.status().restarts == 0 and events.notices() == []
     await worker.stop()
+
+
+paused_here = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is held still")
+
+
+def state_of(pid: int) -> str:
+    return str(psutil.Process(pid).status())
+
+
+@paused_here
+async def test_a_paused_worker_is_not_hung_and_wakes_for_who_waits(
+    make_worker: WorkerMaker, monkeypatch: pytest.MonkeyPatch, events: Recorder
+) -> None:
+    monkeypatch.setattr(module, "_SOUNDING_S", 0.0)
+    worker = make_worker("voice", limits=replace(QUICK, heartbeat_s=0.4))
+    assert worker.pause() is None  # nothing runs
+    pid = await pid_of(worker)
+    patient = asyncio.create_task(worker.call(say("wait"), patient=True))
+    await until(lambda: worker.idle_s == 0.0)
+    woken = worker.pause()
+    assert woken is not None
+    await until(lambda: state_of(pid) == psutil.STATUS_STOPPED)
+    later = asyncio.create_task(worker.call(say("pid"), patient=True))
+    await asyncio.sleep(1.0)  # twice what makes a worker count as hung
+    assert not later.done() and not woken.is_set()
+    worker.resume()
+    assert (await later).counts == (pid,) and not woken.is_set()
+    woken = worker.pause()
+    assert woken is not None
+    assert await pid_of(worker) == pid
+    assert woken.is_set()
+    patient.cancel()
+    await asyncio.wait([patient])
+    assert worker.status().restarts == 0 and events.notices() == []
+
+
+@paused_here
+async def test_what_somebody_waits_for_or_may_hear_is_never_held_still(
+    make_worker: WorkerMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = make_worker("voice")
+    await pid_of(worker)
+    assert worker.pause() is None  # a loudspeaker may still be open
+    monkeypatch.setattr(module, "_SOUNDING_S", 0.0)
+    waiting = asyncio.create_task(worker.call(say("wait")))
+    await until(lambda: worker.idle_s == 0.0)
+    assert worker.pause() is None
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await until(lambda: worker.pause() is not None)
+
+
+@paused_here
+async def test_a_paused_worker_ends_in_order(
+    make_worker: WorkerMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SOUNDING_S", 0.0)
+    worker = make_worker("voice")
+    pid = await pid_of(worker)
+    assert worker.pause() is not None
+    await until(lambda: state_of(pid) == psutil.STATUS_STOPPED)
+    await worker.rest()
+    assert not is_alive(pid) and worker.status().state == "stopped"
+    second = await pid_of(worker)
+    assert worker.pause() is not None
+    os.kill(second, signal.SIGKILL)
+    await until(lambda: not worker.is_ready)
+    worker.resume()
+    assert await pid_of(worker) != second

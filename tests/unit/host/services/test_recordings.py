@@ -144,6 +144,84 @@ async def test_talking_and_answers_come_first(room: Room) -> None:
     assert len(room.shelf.of(StoreTranscript)[0].lines) == 3
 
 
+class Pausing(Transcriber):
+    """Its voice worker can be held still; `woken` says whether somebody else asked for it."""
+
+    paused: asyncio.Event | None = None
+    n_pauses = 0
+
+    def pause(self) -> asyncio.Event | None:
+        self.n_pauses += 1
+        self.paused = asyncio.Event()
+        return self.paused
+
+    def resume(self) -> None:
+        self.paused = None
+
+
+@pytest.fixture
+async def pausing(tmp_path: Path) -> AsyncIterator[tuple[Room, Pausing]]:
+    room = Room(tmp_path)
+    room.transcriber = transcriber = Pausing(room.desk.decoder, room.desk.voice, patient=True)
+    room.service = RecordingsService(room.shelf, transcriber, room.models, room.settings, room.use)
+    put_speech_model(room.bundled_dir / SPEECH_DIR / "whisper-tiny")
+    room.understanding.gate.clear()
+    room.shelf.put(1)
+    room.service.open()
+    await until(lambda: len(room.understanding.opened) == 1)
+    yield room, transcriber
+    await room.service.close()
+    await transcriber.close()
+
+
+async def test_an_answer_holds_it_still_and_nothing_is_done_twice(pausing: tuple[Room, Pausing]) -> None:
+    room, transcriber = pausing
+    for n_answers in (1, 2):
+        room.use.on_answers(True)
+        await until(lambda: transcriber.paused is not None)
+        assert room.understanding.open_handles == {"t1"} and transcriber.n_pauses == n_answers
+        room.use.on_answers(False)
+        await until(lambda: transcriber.paused is None)
+    room.understanding.gate.set()
+    await until(lambda: len(room.shelf.of(StoreTranscript)) == 1)
+    assert len(room.understanding.opened) == 1
+    assert [line.end_s for line in room.shelf.of(StoreTranscript)[0].lines] == [30.0, 60.0, 70.0]
+
+
+async def test_held_still_it_is_broken_off_where_somebody_needs_the_worker(
+    pausing: tuple[Room, Pausing],
+) -> None:
+    room, transcriber = pausing
+    room.use.on_answers(True)
+    await until(lambda: transcriber.paused is not None)
+    assert transcriber.paused is not None
+    transcriber.paused.set()
+    await until(lambda: room.understanding.open_handles == set())
+    assert transcriber.paused is None
+    room.use.on_answers(False)
+    await until(lambda: len(room.understanding.opened) == 2)
+    with room.use.talking():
+        room.use.on_answers(True)
+        await until(lambda: room.understanding.open_handles == set())
+    assert transcriber.n_pauses == 1
+
+
+@pytest.mark.parametrize("ends", ["closed", "unwanted", "died"])
+async def test_held_still_it_can_end(pausing: tuple[Room, Pausing], ends: str) -> None:
+    room, transcriber = pausing
+    room.understanding.failures = [died("voice"), died("voice")]
+    room.use.on_answers(True)
+    await until(lambda: transcriber.paused is not None)
+    if ends == "closed":
+        await room.service.close()
+    elif ends == "unwanted":
+        room.service.on_recording(RecordingUnwanted(location_id=1, revision=5))
+    else:
+        room.understanding.gate.set()
+    await until(lambda: transcriber.paused is None)
+    await until(lambda: room.understanding.open_handles == set())
+
+
 async def test_what_nobody_wants_any_more_is_broken_off(room: Room) -> None:
     room.understanding.gate.clear()
     room.shelf.put(1)

@@ -83,7 +83,7 @@ class ScriptedWorker(Worker):
         return self.up
 
     async def messages(
-        self, request: Body, payload: bytes = b"", activity: str = ""
+        self, request: Body, payload: bytes = b"", activity: str = "", patient: bool = False
     ) -> AsyncGenerator[Message, None]:
         self.requests.append(request)
         await asyncio.sleep(0)
