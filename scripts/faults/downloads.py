@@ -27,7 +27,7 @@ from app.core.errors import AppError
 from app.core.paths import DataPaths, data_paths
 from app.core.settings import Settings
 from app.host.services.downloads import DownloadsService
-from app.host.services.hub import Hub
+from app.host.services.hub import Hub, Patience
 from app.host.services.network import Ledger, Network, Timeouts
 from app.host.services.network.access_token import AccessToken
 from app.host.services.transfer import Limits
@@ -97,6 +97,7 @@ def cases() -> list[Case]:
         *("length_nonsense", "html_of_right_size", "endless", "range_refused", "status_204"),
         *("status_206_unasked", "status_403", "status_404", "status_429", "status_500", "status_503"),
         *("hub_500", "hub_429", "redirect_to_nobody"),
+        *("drip_head", "early_hints", "odd_etag", "long_etag", "status_503_odd"),
     ]
     lasting = {
         "flipped_byte": "download.bad_checksum",
@@ -149,6 +150,9 @@ def cases() -> list[Case]:
         "api_binary": "hub.bad_answer",
         "api_no_commit": "hub.bad_answer",
         "api_reset": "network.failed",
+        "api_drip": "network.failed",
+        "drip_head": "network.failed",
+        "early_hints": "network.failed",
     }
     names = [
         *(
@@ -238,12 +242,9 @@ async def run_case(hub: HubStandIn, case: Case, work_dir: Path) -> Outcome:
     token = AccessToken(lambda: None)
     if case.token:
         await token.set(case.token)
-    network = Network(
-        Ledger(root / "network.jsonl"), settings.current, _Silence(), Timeouts(connect_s=1.0, read_s=1.0)
-    )
-    service = DownloadsService(
-        models_dir, Hub(network, token, settings), lambda _: None, settings, _Silence(), QUICK
-    )
+    network = Network(Ledger(root / "network.jsonl"), settings.current, _Silence(), Timeouts(1.0, 1.0, 1.0))
+    asked = Hub(network, token, settings, Patience(1.0, 1.0))
+    service = DownloadsService(models_dir, asked, lambda _: None, settings, _Silence(), QUICK)
     await service.open()
     try:
         code, words = await _to_its_end(service, StartDownload(model=name, file=case.file))

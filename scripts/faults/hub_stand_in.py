@@ -194,6 +194,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         self.hub.ending.wait(seconds)
 
+    def drip(self, data: bytes) -> None:
+        """Send a byte now and then, so that the connection is never silent."""
+        for at in range(len(data)):
+            self.wfile.write(data[at : at + 1])
+            self.wfile.flush()
+            if self.hub.ending.wait(0.05):
+                return
+
     def reset(self) -> None:
         """Break the connection off with a reset."""
         self.wfile.flush()
@@ -302,6 +310,8 @@ class _Api(_Handler):
             self.reply(200, bodies[kind])
         elif item.struck("api_reset"):
             self.reset()
+        elif item.struck("api_drip"):
+            self.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n[" + b" " * 99_999)
         else:
             return False
         return True
@@ -446,14 +456,27 @@ class _Storage(_Handler):
         self.hang()
 
     def _fault_drip(self, item: Repository, data: bytes) -> None:
-        def drip() -> None:
-            for at in range(len(self.rest)):
-                self.wfile.write(self.rest[at : at + 1])
-                self.wfile.flush()
-                if self.hub.ending.wait(0.05):
-                    return
+        self.send_file(item, data, cut=lambda: self.drip(self.rest))
 
-        self.send_file(item, data, cut=drip)
+    def _fault_drip_head(self, item: Repository, data: bytes) -> None:
+        self.drip(b"HTTP/1.1 200 OK\r\nX-Pad: " + b"a" * 10_000)
+
+    def _fault_early_hints(self, item: Repository, data: bytes) -> None:
+        """Promise an answer for ever."""
+        while not self.hub.ending.wait(0.05):
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            self.wfile.flush()
+
+    def _fault_odd_etag(self, item: Repository, data: bytes) -> None:
+        """A mark that cannot be sent back."""
+        self._marked(item, data, '"\xe9\xff"')
+
+    def _fault_long_etag(self, item: Repository, data: bytes) -> None:
+        """A mark so long that the server refuses to hear it again."""
+        self._marked(item, data, f'"{"e" * 60_000}"')
+
+    def _marked(self, item: Repository, data: bytes, etag: str) -> None:
+        self.send_file(item, data, headers={"ETag": etag}, cut=lambda: None)
 
     def _fault_wrong_range(self, item: Repository, data: bytes) -> None:
         self._ranged(item, data, start=7)
@@ -590,6 +613,9 @@ class _Storage(_Handler):
 
     def _fault_status_429(self, item: Repository, data: bytes) -> None:
         self._status(429, Retry_After="1")
+
+    def _fault_status_503_odd(self, item: Repository, data: bytes) -> None:
+        self._status(503, Retry_After="\xb2")  # a digit to Python, and none to HTTP
 
     def _fault_status_500(self, item: Repository, data: bytes) -> None:
         self._status(500)

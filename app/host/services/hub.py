@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,6 +14,7 @@ from app.core.hub_names import checked_file_name, checked_repository, checked_re
 from app.host.services.hub_listing import Listing, bad_answer, found_models, listing_of
 from app.host.services.network import Answer, Network, NetworkError
 from app.host.services.network.access_token import AccessToken
+from app.host.services.network.errors import connection_failed
 from app.host.services.ports import Handler, RequestContext, SettingsPort
 from app.protocol.body import Body
 from app.protocol.catalogue import CatalogueList, CatalogueModel, ListHubFiles, SearchHub
@@ -25,12 +27,32 @@ _ANY_SIZE = 2**60
 _EXPANDED = ("cardData", "downloads", "gated", "gguf", "tags")
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long an answer may take to come whole, however steadily it drips.
+
+    Attributes:
+        answer_s: what the hub says.
+        head_s: the first part of a file; MAX_HEAD_BYTES over a slow line.
+    """
+
+    answer_s: float = 120.0
+    head_s: float = 300.0
+
+
 class Hub:
     """Asks the hub, or its mirror, what the user wants to know."""
 
-    def __init__(self, network: Network, token: AccessToken, settings: SettingsPort) -> None:
+    def __init__(
+        self,
+        network: Network,
+        token: AccessToken,
+        settings: SettingsPort,
+        patience: Patience | None = None,
+    ) -> None:
         """Take the seam and the token; nothing is opened."""
         self._network, self._token, self._settings = network, token, settings
+        self._patience = patience or Patience()
 
     @property
     def network(self) -> Network:
@@ -74,19 +96,13 @@ class Hub:
         why = f"first part of {printable(file)} from {repository}, to tell whether it fits"
         url = self.file_url(repository, revision, file)
         headers = {"Range": f"bytes=0-{MAX_HEAD_BYTES - 1}"}
-        data = bytearray()
         async with self._network.open_url(url, why, headers, await self._token.get()) as answer:
             await self.refuse_failed(answer, repository)
-            enough = FIRST_HEAD_BYTES
-            async for chunk in answer.chunks():
-                data += chunk
-                if len(data) >= MAX_HEAD_BYTES:
-                    break
-                if len(data) >= enough:
-                    if await asyncio.to_thread(holds_head, bytes(data)):
-                        break
-                    enough = len(data) * 2
-        return bytes(data[:MAX_HEAD_BYTES])
+            try:
+                async with asyncio.timeout(self._patience.head_s):
+                    return await _head_in(answer)
+            except TimeoutError as error:
+                raise connection_failed(answer.host, "SlowAnswer", error) from error
 
     def file_url(self, repository: str, revision: str, file: str) -> str:
         """Give the address of a file at a revision."""
@@ -110,7 +126,7 @@ class Hub:
         repository = url.partition("/api/models/")[2].partition("?")[0].partition("/revision/")[0]
         async with self._network.open_url(url, why, token=await self._token.get()) as answer:
             await self.refuse_failed(answer, repository)
-            data = await answer.read(MAX_ANSWER_BYTES)
+            data = await answer.read(MAX_ANSWER_BYTES, self._patience.answer_s)
         if len(data) > MAX_ANSWER_BYTES:
             raise bad_answer()
         try:
@@ -145,6 +161,20 @@ class HubService:
         return listing.model if self._advised is None else await self._advised(listing)
 
 
+async def _head_in(answer: Answer) -> bytes:
+    """Read an answer until the head of a GGUF file is in it."""
+    data, enough = bytearray(), FIRST_HEAD_BYTES
+    async for chunk in answer.chunks():
+        data += chunk
+        if len(data) >= MAX_HEAD_BYTES:
+            break
+        if len(data) >= enough:
+            if await asyncio.to_thread(holds_head, bytes(data)):
+                break
+            enough = len(data) * 2
+    return bytes(data[:MAX_HEAD_BYTES])
+
+
 def holds_head(data: bytes) -> bool:
     """Tell whether the bytes hold the whole head of a GGUF file; also true for what is none."""
     file = io.BytesIO(data)
@@ -175,10 +205,11 @@ def _refusal(answer: Answer, repository: str, has_token: bool) -> AppError:
         return _needs_token(repository, reason, has_token, context)
     if answer.status == 429:
         wait = answer.headers.get("retry-after", "")
+        is_number = wait.isascii() and wait.isdecimal() and len(wait) < 6
         return NetworkError(
             "hub.limited",
             "The hub takes no more requests from here for a while.",
-            f"Try again in {wait} seconds." if wait.isdigit() else "Try again in some minutes.",
+            f"Try again in {wait} seconds." if is_number else "Try again in some minutes.",
             context,
         )
     return NetworkError(

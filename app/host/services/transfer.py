@@ -32,6 +32,9 @@ BUFFER_BYTES = 1024 * 1024
 BUFFER_S = 0.25
 MAX_WAIT_S = 3600.0
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_DIGITS = re.compile(r"[0-9]{1,18}")
+# One that vouches for every byte, and that can be sent back in a header.
+_STRONG_ETAG = re.compile(r"(?!W/)[\x20-\x7e]{1,200}")
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
@@ -200,7 +203,7 @@ class Transfer:
     async def _receive(self, job: Job, answer: Answer, start: int) -> None:
         """Write what comes, from `start` on."""
         etag = answer.headers.get("etag", "")
-        job.record = replace(job.record, etag="" if etag.startswith("W/") else etag)
+        job.record = replace(job.record, etag=etag if _STRONG_ETAG.fullmatch(etag) else "")
         started_over = start < job.done_bytes
         file = await asyncio.to_thread(_open_at, self._store.part_path(job.record), start)
         writer = _Writer(job, file, start)
@@ -322,7 +325,7 @@ def disk_failure(error: OSError, record: Record) -> StorageError:
 def retry_after_s(answer: Answer) -> float | None:
     """Read how long a server wants to be left alone; None where it does not say."""
     value = answer.headers.get("retry-after", "").strip()
-    if value.isdigit():
+    if _DIGITS.fullmatch(value):
         return min(float(value), MAX_WAIT_S)
     try:
         when = parsedate_to_datetime(value)
@@ -357,7 +360,7 @@ def _start_of(record: Record, answer: Answer, offset: int) -> int:
     if answer.status != 200:
         raise _TryAgainError(_bad_range(record), restart=answer.status == 206)
     length = answer.headers.get("content-length", "")
-    if length.isdigit() and int(length) != record.size_bytes:
+    if _DIGITS.fullmatch(length) and int(length) != record.size_bytes:
         raise _TryAgainError(_other_size(record, int(length)), restart=True)
     return 0
 

@@ -1,8 +1,11 @@
 """What a server answers, to be read while its connection is open."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+from app.host.services.network.errors import connection_failed
 
 
 class AnswerBody(Protocol):
@@ -46,15 +49,23 @@ class Answer:
         """
         return self.body.pieces(unpacked=False)
 
-    async def read(self, max_bytes: int) -> bytes:
+    async def read(self, max_bytes: int, limit_s: float) -> bytes:
         """Read the body, unpacked, but no more than `max_bytes` and a piece.
+
+        Args:
+            max_bytes: to read.
+            limit_s: for all of it: a server that sends a byte now and then is not waited for.
 
         Raises:
             NetworkError: `network.failed`.
         """
         data = bytearray()
-        async for chunk in self.body.pieces(unpacked=True):
-            data += chunk
-            if len(data) > max_bytes:
-                break
+        try:
+            async with asyncio.timeout(limit_s):
+                async for chunk in self.body.pieces(unpacked=True):
+                    data += chunk
+                    if len(data) > max_bytes:
+                        break
+        except TimeoutError as error:
+            raise connection_failed(self.host, "SlowAnswer", error) from error
         return bytes(data)

@@ -36,7 +36,8 @@ def connection_failed(host: str, kind: str, error: BaseException) -> NetworkErro
 
     Args:
         host: for people.
-        kind: name of the client library's exception, which tells the phase.
+        kind: name of the client library's exception, which tells the phase; `SlowAnswer` where our own
+            patience ended.
         error: it, with its causes.
     """
     reason, hint = _reason(kind, error)
@@ -84,6 +85,7 @@ _BY_KIND = {
     "ConnectError": "it could not be opened",
     "ConnectTimeout": "there was no answer in time",
     "ReadTimeout": "it went silent",
+    "SlowAnswer": "its answer did not come whole in time",
     "WriteTimeout": "it took nothing more",
     "ProxyError": "the proxy refused it",
     "RemoteProtocolError": "it ended before everything had come",

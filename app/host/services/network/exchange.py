@@ -3,6 +3,7 @@
 Imported in a thread when the first connection is wanted: the libraries take a quarter of a second.
 """
 
+import asyncio
 import contextlib
 import logging
 import ssl
@@ -41,6 +42,7 @@ class HttpClient:
         headers: Mapping[str, str],
         proxy: str,
         silence_s: tuple[float, float],
+        head_s: float,
         note_sent: Callable[[int], None],
     ) -> AsyncIterator[Answer]:
         """Open a connection and send a request; the answer can be read for as long as the context lasts.
@@ -51,6 +53,7 @@ class HttpClient:
             headers: beside those that every request has.
             proxy: its URL; empty for none.
             silence_s: until the connection stands, and between two pieces of the answer.
+            head_s: until the head of the answer is whole, however often a piece of it comes.
             note_sent: gets the bytes of the request.
 
         Raises:
@@ -60,7 +63,7 @@ class HttpClient:
             async with self._client(address, proxy, silence_s) as client:
                 request = client.build_request("GET", url, headers=dict(headers))
                 note_sent(_request_bytes(request))
-                response = await client.send(request, stream=True)
+                response = await _sent(client, request, address.label, head_s)
                 try:
                     body = _Body(response, address.label)
                     yield Answer(response.status_code, dict(response.headers), address.label, body)
@@ -102,6 +105,17 @@ class _Body:
                 yield piece
         except httpx.HTTPError as error:
             raise connection_failed(self._host, type(error).__name__, error) from error
+
+
+async def _sent(
+    client: httpx.AsyncClient, request: httpx.Request, host: str, head_s: float
+) -> httpx.Response:
+    """Send a request and give the answer once its head has come; its body is still to be read."""
+    try:
+        async with asyncio.timeout(head_s):
+            return await client.send(request, stream=True)
+    except TimeoutError as error:
+        raise connection_failed(host, "SlowAnswer", error) from error
 
 
 def _request_bytes(request: httpx.Request) -> int:

@@ -39,10 +39,12 @@ class Timeouts:
     Attributes:
         connect_s: until it stands.
         read_s: between two pieces of the answer.
+        head_s: from the request until the head of the answer is whole.
     """
 
     connect_s: float = 15.0
     read_s: float = 30.0
+    head_s: float = 60.0
 
 
 class Network:
@@ -160,8 +162,10 @@ class Network:
             proxy = "" if address.is_here else await asyncio.to_thread(proxy_for, setting, address.host)
             if self._client is None:
                 self._client = await asyncio.to_thread(_http_client)
-            silence_s = (self._timeouts.connect_s, self._timeouts.read_s)
-            async with self._client.get(url, address, headers, proxy, silence_s, record.note_sent) as answer:
+            silence_s, head_s = (self._timeouts.connect_s, self._timeouts.read_s), self._timeouts.head_s
+            async with self._client.get(
+                url, address, headers, proxy, silence_s, head_s, record.note_sent
+            ) as answer:
                 record.answer = answer
                 yield answer
 

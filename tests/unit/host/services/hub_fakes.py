@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from app.core.settings import Settings
 from app.host.services.download_store import DownloadStore
 from app.host.services.downloads import DownloadsService
-from app.host.services.hub import Hub
+from app.host.services.hub import Hub, Patience
 from app.host.services.network import Ledger, Network, Timeouts
 from app.host.services.network.access_token import AccessToken
 from app.host.services.transfer import Limits
@@ -70,8 +70,8 @@ class Place:
         self.settings.set(hub_endpoint=self.hub_server.endpoint)
         self.token = AccessToken(lambda: None)
         self.ledger = Ledger(self.root / "network.jsonl")
-        self.network = Network(self.ledger, self.settings.current, self.events, Timeouts(0.5, 0.5))
-        self.hub = Hub(self.network, self.token, self.settings)
+        self.network = Network(self.ledger, self.settings.current, self.events, Timeouts(0.5, 0.5, 0.5))
+        self.hub = Hub(self.network, self.token, self.settings, Patience(0.5, 0.5))
         self.store = DownloadStore(self.models_dir)
 
     def look(self, folder: Path) -> Disk:

@@ -97,6 +97,10 @@ async def test_what_came_is_kept_and_the_rest_is_asked_for(place: Place, server:
         ("status_503", "download.refused"),
         ("hub_500", "hub.refused"),
         ("reset", "network.failed"),
+        ("drip_head", "network.failed"),
+        ("odd_etag", "network.failed"),
+        ("long_etag", "network.failed"),
+        ("status_503_odd", "download.refused"),
     ],
 )
 async def test_a_fault_that_passes(place: Place, server: HubStandIn, kind: str, code: str) -> None:

@@ -73,6 +73,7 @@ async def test_the_files_of_a_repository(place: Place, server: HubStandIn) -> No
         ("api_list", "hub.bad_answer", "address"),
         ("api_deep", "hub.bad_answer", "address"),
         ("api_no_commit", "hub.bad_answer", "address"),
+        ("api_drip", "network.failed", "connection"),
     ],
 )
 async def test_faults(place: Place, server: HubStandIn, kind: str, code: str, hint: str) -> None:
@@ -124,6 +125,12 @@ async def test_an_answer_without_end(
     monkeypatch.setattr("app.host.services.hub.MAX_ANSWER_BYTES", 1000)
     with pytest.raises(NetworkError, match=r"hub\.bad_answer"):
         await place.hub.listing("a/b")
+
+
+async def test_a_head_that_drips_is_not_waited_for(place: Place, server: HubStandIn) -> None:
+    server.add("a/b", {"m.gguf": gguf_bytes(400_000)}, Fault("drip", after=100))
+    with pytest.raises(NetworkError, match="did not come whole in time"):
+        await place.hub.head_of("a/b", "", "m.gguf")
 
 
 async def test_the_head_of_a_file(place: Place, server: HubStandIn) -> None:

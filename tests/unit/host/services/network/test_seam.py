@@ -23,7 +23,7 @@ from tests.unit.host.conftest import Context, Recorder
 from tests.unit.host.services.hub_fakes import MemorySettings, stand_in
 
 FILE = "m.gguf"
-TIMEOUTS = Timeouts(connect_s=0.5, read_s=0.5)
+TIMEOUTS = Timeouts(connect_s=0.5, read_s=0.5, head_s=0.7)
 
 
 @pytest.fixture
@@ -158,6 +158,8 @@ async def test_the_switch_counts_between_line_and_connection(
         ("garbage", "network.failed"),
         ("reset", "network.failed"),
         ("short_body", "network.failed"),
+        ("drip_head", "network.failed"),
+        ("early_hints", "network.failed"),
     ],
 )
 async def test_faults_are_told(hub: HubStandIn, network: Network, kind: str, code: str) -> None:
@@ -172,17 +174,17 @@ async def test_faults_are_told(hub: HubStandIn, network: Network, kind: str, cod
 
 async def test_a_refusal_of_the_server_is_an_answer(hub: HubStandIn, network: Network) -> None:
     async with network.open_url(f"{hub.endpoint}/nothing", "test") as answer:
-        assert answer.status == 404 and await answer.read(100) == b""
+        assert answer.status == 404 and await answer.read(100, 5.0) == b""
     assert (await network.entries())[-1].detail == "HTTP 404"
 
 
 async def test_a_body_is_read_within_bounds_and_unpacked(hub: HubStandIn, network: Network) -> None:
     hub.add("a/b", {FILE: b"x" * 300_000}, Fault("gzip", left=1))
     async with network.open_url(url(hub), "test") as answer:
-        assert await answer.read(400_000) == b"x" * 300_000
+        assert await answer.read(400_000, 5.0) == b"x" * 300_000
         assert answer.is_redirected
     async with network.open_url(url(hub), "test") as answer:
-        assert 100 < len(await answer.read(100)) < 200_000
+        assert 100 < len(await answer.read(100, 5.0)) < 200_000
         assert answer.host.startswith("localhost")
 
 
@@ -190,7 +192,15 @@ async def test_reading_a_body_that_breaks_off(hub: HubStandIn, network: Network)
     hub.add("a/b", {FILE: b"x" * 50_000}, Fault("short_body", after=100))
     with pytest.raises(NetworkError, match=r"network\.failed"):
         async with network.open_url(url(hub), "test") as answer:
-            await answer.read(100_000)
+            await answer.read(100_000, 5.0)
+
+
+async def test_a_body_that_drips_is_not_waited_for(hub: HubStandIn, network: Network) -> None:
+    hub.add("a/b", {FILE: b"x" * 50_000}, Fault("drip", after=100))
+    with pytest.raises(NetworkError, match=r"did not come whole in time"):
+        async with network.open_url(url(hub), "test") as answer:
+            await answer.read(100_000, 0.3)
+    assert (await network.entries())[-1].outcome == "failed"
 
 
 async def test_what_the_caller_decides_is_no_failure_of_the_network(
