@@ -293,7 +293,9 @@ def _rename_to_free_name(part: Path, target: Path) -> None:
     try:
         os.link(part, target)
     except FileExistsError:
-        raise
+        if not part.samefile(target):
+            raise
+        part.unlink()  # the program ended between the two steps below
     except OSError:  # a file system without links
         if target.exists():
             raise FileExistsError(f"{target.name} is there already") from None

@@ -638,6 +638,26 @@ async def test_a_disk_that_refuses_the_last_step(
         await served.wait("done")
 
 
+async def test_an_end_in_the_middle_of_the_last_step(
+    place: Place, server: HubStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file has its name, and its old one still: the program ended between link and unlink."""
+
+    def end_halfway(part: Path, target: Path) -> None:
+        os.link(part, target)
+        raise OSError(errno.EIO, "ended here")
+
+    server.add("some/tiny", {FILE: DATA})
+    async with place.downloads() as served:
+        with monkeypatch.context() as patched:
+            patched.setattr(download_store, "_rename_to_free_name", end_halfway)
+            (item,) = await served.start("some/tiny", FILE)
+            await served.wait("failed")
+        await served.call(ResumeDownload(id=item.id))
+        await served.wait("done")
+    assert place.visible() == [FILE] and (place.models_dir / FILE).stat().st_nlink == 1
+
+
 async def test_a_state_that_cannot_be_written_ends_nothing(
     place: Place, server: HubStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
