@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from app.cli.output import file_name, one_line
+from app.cli.output import file_name, one_line, plain
 from app.client import HostClient
 from app.core.errors import WorkerError
 from app.protocol.chat import AnswerDone, AnswerPhase, AnswerStarted, AnswerToken, Ask, ChatMessage
@@ -98,5 +98,5 @@ def sources_in_words(answer: ChatMessage) -> str:
 
 def write_token(text: str) -> None:
     """Write text of a streaming answer at once."""
-    sys.stdout.write(text)
+    sys.stdout.write(plain(text))
     sys.stdout.flush()

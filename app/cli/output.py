@@ -8,6 +8,9 @@ from typing import Any
 
 from app.core.errors import AppError
 
+# What a terminal would obey: names of files, answers and documents are others' text.
+_OBEYED = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"} | {13: None}
+
 
 def prepare() -> None:
     """Make standard output and error take any text, and standard input any bytes, whatever the locale."""
@@ -26,6 +29,11 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def plain(text: str) -> str:
+    """Take out of a text what a terminal would obey instead of showing it."""
+    return text.translate(_OBEYED)
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON value on its line; non-ASCII is escaped, so that odd file names survive."""
     print(json.dumps(value, ensure_ascii=True), flush=True)
@@ -33,13 +41,13 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def print_words(text: str) -> None:
     """Print a line for a person."""
-    print(text, flush=True)
+    print(plain(text), flush=True)
 
 
 def print_error(error: AppError, *, as_json: bool = False) -> None:
     """Tell what happened and the next step on standard error, and with `--json` as a JSON value too."""
     hint = f"\n{error.hint}" if error.hint else ""
-    print(f"{error.user_message}{hint}", file=sys.stderr, flush=True)
+    print(plain(f"{error.user_message}{hint}"), file=sys.stderr, flush=True)
     if as_json:
         print_json({"error": {"code": error.code, "message": error.user_message, "hint": error.hint}})
 

@@ -2,6 +2,8 @@
 
 import sys
 
+from app.cli.output import plain
+
 
 class ProgressLine:
     """A line that is written over itself; silent where standard error is no terminal."""
@@ -14,7 +16,7 @@ class ProgressLine:
     def show(self, text: str) -> None:
         """Write it over what stood there."""
         if self._shown:
-            sys.stderr.write(f"\r{text.ljust(self._width)}")
+            sys.stderr.write(f"\r{plain(text).ljust(self._width)}")
             sys.stderr.flush()
             self._width = len(text)
 

@@ -30,8 +30,8 @@ def count(n_params: int | None) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give lines with columns of equal width; the last one is as wide as it is."""
-    lines = [tuple(head), *(tuple(row) for row in rows)]
+    """Give lines with columns of equal width; the last one is as wide as it is, and each row one line."""
+    lines = [tuple(head), *(tuple(" ".join(cell.splitlines()) for cell in row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head) - 1)]
     return "\n".join(
         "  ".join(

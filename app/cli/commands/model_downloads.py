@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from app.cli import arguments
-from app.cli.output import one_line, print_json, print_words
+from app.cli.output import one_line, plain, print_json, print_words
 from app.client import HostClient
 from app.protocol.catalogue import CatalogueFile, CatalogueModel, ListHubFiles, SearchHub
 from app.protocol.downloads import Download, ListDownloads, PauseDownload, StartDownload
@@ -136,7 +136,7 @@ class _ProgressLine:
         """Write where the downloads are."""
         if self._shown:
             text = progress_in_words(downloads)
-            sys.stderr.write(f"\r{text.ljust(self._width)}")
+            sys.stderr.write(f"\r{plain(text).ljust(self._width)}")
             sys.stderr.flush()
             self._width = len(text)
 

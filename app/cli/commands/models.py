@@ -235,7 +235,8 @@ def _file_size(file: CatalogueFile) -> str:
 
 
 async def _import(options: argparse.Namespace, client: HostClient) -> None:
-    entry = await client.call(ImportModel(path=arguments.absolute_path(options.path)))
+    path = arguments.absolute_path(options.path) if options.path else ""
+    entry = await client.call(ImportModel(path=path))
     if options.json:
         print_json(asdict(entry))
     else:
@@ -278,6 +279,8 @@ async def _fit(options: argparse.Namespace, client: HostClient) -> None:
         print_json(asdict(fit))
     else:
         print_words(_fit_in_words(fit))
+        if options.context > fit.context_length > 0:
+            print_words("It was made for no longer context than that.")
 
 
 def _path_or_name(text: str) -> str:
@@ -298,7 +301,8 @@ def _fit_in_words(fit: Fit) -> str:
         lines.append(f"{free}.")
     if fit.context_length:
         where = f"{fit.n_gpu_layers} of {fit.n_layers} layers on the GPU" if fit.n_gpu_layers else "no GPU"
-        lines.append(f"With a context of {fit.context_length:,} tokens, KV cache {fit.kv_type}, {where}.")
+        unit = "token" if fit.context_length == 1 else "tokens"
+        lines.append(f"With a context of {fit.context_length:,} {unit}, KV cache {fit.kv_type}, {where}.")
     return "\n".join(lines)
 
 

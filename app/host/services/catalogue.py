@@ -150,7 +150,7 @@ class CatalogueService:
         if model is None:
             raise NotFoundError(
                 "model.not_found",
-                f"There is no model called {name}, here, in the catalogue or as a file.",
+                f"There is no model called “{name}” here, in the catalogue or as a file.",
                 "Give a name of the list of models, an id of the catalogue, or the whole path of a file.",
             )
         found = await self._inspector.inspect(model)

@@ -83,9 +83,8 @@ def write_object(path: Path, value: Mapping[str, Any]) -> None:
     """Store an object so that a crash leaves the old file or the new one; raises OSError."""
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(value, file, indent=2, ensure_ascii=False)
-            file.write("\n")
+        with temporary.open("wb") as file:
+            file.write(_encoded(value))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -93,6 +92,14 @@ def write_object(path: Path, value: Mapping[str, Any]) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    """Spell an object for people to read; escaped where the name of a file holds bytes that are no text."""
+    try:
+        return f"{json.dumps(value, indent=2, ensure_ascii=False)}\n".encode()
+    except UnicodeEncodeError:
+        return f"{json.dumps(value, indent=2)}\n".encode()
 
 
 def keep_aside(path: Path) -> Path:

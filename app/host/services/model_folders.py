@@ -21,6 +21,7 @@ _MAX_MANIFESTS = 2000
 _DIGEST = re.compile(r"^sha256[:-]([0-9a-f]{64})$")
 _MODEL_LAYER = "application/vnd.ollama.image.model"
 _PROJECTOR_LAYER = "application/vnd.ollama.image.projector"
+_GPT4ALL_UNFINISHED = "incomplete-"  # Source: gpt4all-chat, download.cpp: the name while a download runs
 _OWN_REGISTRY, _OWN_NAMESPACE = "registry.ollama.ai", "library"
 
 TITLES = {
@@ -113,6 +114,8 @@ def models_of(folder: ForeignFolder) -> list[ModelFile]:
         return _hub_models(folder.path)
     depth = {"lm_studio": 3, "gpt4all": 0}.get(folder.program, 1)
     found = models_in(folder.path, folder.program, depth=depth, foreign=True)
+    if folder.program == "gpt4all":
+        found = [model for model in found if not model.path.name.startswith(_GPT4ALL_UNFINISHED)]
     if folder.program == "lm_studio":  # each of its folders is one repository
         return with_projectors(found)
     return with_projectors(found, lambda one, other: False)

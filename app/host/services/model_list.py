@@ -59,6 +59,8 @@ class ModelListService:
         }
 
     async def _import(self, request: ImportModel, context: RequestContext) -> ModelEntry:
+        if not request.path:
+            raise UsageError("path.not_whole", "No file is named.", "Name the model file to import.")
         path = all_parts(_whole_path(request.path))[0]
         found = await asyncio.to_thread(found_at, path, "imported")
         if found is None:
@@ -122,11 +124,18 @@ class ModelListService:
 
 
 def _not_there(path: Path) -> NotFoundError:
-    return NotFoundError(
-        "model.not_found",
-        f"There is no file {path.name} in {path.parent}.",
-        "Choose a model file that is there.",
-    )
+    """Say what stands there instead of a model file."""
+    if path.is_dir():
+        words, hint = f"{path} is a folder.", "Choose a model file in it, or use the whole folder."
+    elif path.is_symlink():
+        words = f"{path.name} in {path.parent} leads to a file that is not there."
+        hint = "Choose the model file itself."
+    elif path.exists():
+        words, hint = f"{path} is not a file that holds a model.", "Choose a model file."
+    else:
+        words = f"There is no file {path.name} in {path.parent}."
+        hint = "Choose a model file that is there."
+    return NotFoundError("model.not_found", words, hint)
 
 
 def _whole_path(text: str) -> Path:

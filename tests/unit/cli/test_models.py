@@ -104,6 +104,14 @@ def test_the_list(host: FakeHost, capsys: Capture) -> None:
     assert "/models" in run(host, capsys, "list")
 
 
+def test_names_do_not_command_the_terminal(host: FakeHost, capsys: Capture) -> None:
+    odd = replace(ENTRY, name="a\x1b[31m\r\nb\x9b2J", fit=None)
+    host.answers[ListModels] = ModelList(models=(odd,), default="")
+    assert run(host, capsys, "list").splitlines()[1].startswith("a\ufffd[31m b\ufffd2J ")
+    (entry,) = values(host, capsys, "list")
+    assert entry["name"] == odd.name
+
+
 def test_the_catalogue(host: FakeHost, capsys: Capture) -> None:
     model = CatalogueModel(
         id="qwen3-4b",
@@ -184,6 +192,16 @@ def test_fit(host: FakeHost, capsys: Capture, tmp_path: Path, monkeypatch: pytes
     assert run(host, capsys, "fit", "/m/x.gguf").endswith("KV cache f16, no GPU.\n")
     host.answers[FitModel] = Fit(verdict="unknown", words="not known")
     assert run(host, capsys, "fit", "first") == "Not known.\n"
+    host.answers[FitModel] = FIT
+    assert "no longer context" in run(host, capsys, "fit", "first", "--context", "999999")
+    host.answers[FitModel] = replace(FIT, context_length=1)
+    assert "context of 1 token," in run(host, capsys, "fit", "first", "--context", "1")
+
+
+def test_an_empty_path_is_not_the_folder_one_stands_in(host: FakeHost, capsys: Capture) -> None:
+    host.answers[ImportModel] = ENTRY
+    run(host, capsys, "import", "")
+    assert host.requests == [ImportModel(path="")]
 
 
 def test_bench(host: FakeHost, capsys: Capture) -> None:
@@ -316,3 +334,4 @@ def test_counts_and_tables() -> None:
         "7.6 B",
     )
     assert tables.table(("A", "B"), [("long", "x"), ("s", "")]) == "A     B\nlong  x\ns"
+    assert tables.table(("A", "B"), [("two\nlines", "x\ny")]) == "A          B\ntwo lines  x y"

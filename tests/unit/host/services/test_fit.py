@@ -299,7 +299,10 @@ async def test_the_catalogue_with_advice_and_what_is_here(desk: ModelDesk) -> No
     voices = await handler(ListCatalogue(kind="voice"), Context())
     assert {model.kind for model in voices.models} == {"voice"}  # type: ignore[union-attr]
     found = await advice.service.find("qwen3-4b")
-    assert found is not None and found.files == qwen.files
+    assert found is not None  # this machine may have been measured meanwhile, so that its advice is another
+    assert [replace(file, fit=None) for file in found.files] == [
+        replace(file, fit=None) for file in qwen.files
+    ]
     assert await advice.service.find("gone") is None
 
 

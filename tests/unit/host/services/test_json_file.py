@@ -22,6 +22,12 @@ def test_there_and_back(file: JsonFile) -> None:
     assert [path.name for path in file.path.parent.iterdir()] == ["things.json"]
 
 
+def test_names_that_are_no_text_survive(file: JsonFile) -> None:
+    file.write({"ä": ["bad\udcff", "é"]})
+    assert file.read() == {"ä": ["bad\udcff", "é"]}
+    assert file.path.read_text("utf-8")  # people's editors open it
+
+
 @pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000, "x" * 50])
 def test_nonsense_is_kept_aside(file: JsonFile, text: str) -> None:
     for number in (1, 2):

@@ -119,6 +119,8 @@ def test_gpt4all_and_any_folder(tmp_path: Path) -> None:
     put(tmp_path / "notes.txt")
     assert sorted(names(models_of(ForeignFolder("gpt4all", tmp_path)))) == ["a", "old"]
     assert sorted(names(models_of(ForeignFolder("folder", tmp_path)))) == ["a", "b", "old"]
+    put(tmp_path / "incomplete-c.gguf")
+    assert sorted(names(models_of(ForeignFolder("gpt4all", tmp_path)))) == ["a", "old"]
     assert models_of(ForeignFolder("folder", tmp_path / "gone")) == []
 
 

@@ -246,6 +246,25 @@ async def test_what_is_no_model_is_not_taken(desk: ModelDesk) -> None:
     assert await desk.names() == []
 
 
+async def test_what_stands_in_the_place_of_a_model_is_named(desk: ModelDesk) -> None:
+    (desk.other / "set.gguf").mkdir()
+    (desk.other / "link.gguf").symlink_to(desk.other / "gone.gguf")
+    os.mkfifo(desk.other / "pipe.gguf")
+    for name, words in (("set", "is a folder"), ("link", "leads to a file"), ("pipe", "is not a file")):
+        with pytest.raises(NotFoundError, match=words):
+            await desk.ask(ImportModel(path=str(desk.other / f"{name}.gguf")))
+    with pytest.raises(UsageError, match="No file is named"):
+        await desk.ask(ImportModel(path=""))
+
+
+async def test_a_name_that_is_no_text_is_imported(desk: ModelDesk) -> None:
+    path = desk.other / os.fsdecode(b"bad\xff.gguf")
+    path.write_bytes(shaped())
+    entry = await desk.ask(ImportModel(path=str(path)))
+    assert entry.path == str(path)
+    assert (await desk.ask(ImportModel(path=str(path)))).name == entry.name
+
+
 async def test_importing_what_was_hidden_brings_it_back(desk: ModelDesk) -> None:
     path = desk.add("first")
     removed = await desk.ask(RemoveModel(name="first"))
