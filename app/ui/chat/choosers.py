@@ -3,8 +3,19 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget, QWidgetAction
+from PySide6.QtGui import QAction, QPaintEvent
+from PySide6.QtWidgets import (
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionToolButton,
+    QStylePainter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+    QWidgetAction,
+)
 
 from app.protocol.library import Collection
 from app.protocol.search import Scope
@@ -16,6 +27,7 @@ from app.ui.tokens import CONTROL_HEIGHT, SPACE_M, SPACE_S, SPACE_XS
 
 _MAX_LABEL_PX = 190
 _MIN_PX = 44
+_LEAST_CHARACTERS = 6
 
 
 class ChooserButton(QToolButton):
@@ -40,7 +52,24 @@ class ChooserButton(QToolButton):
         """Show a label, shortened in its middle."""
         self.setText(" " + self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, _MAX_LABEL_PX))
 
+    def words_shown(self) -> bool:
+        """Whether there is room for enough of the words to be told apart; else only the icon is drawn."""
+        lacking = self.sizeHint().width() - self.width()
+        words = self.fontMetrics().horizontalAdvance(self.text())
+        return lacking <= 0 or words - lacking >= _LEAST_CHARACTERS * self.fontMetrics().averageCharWidth()
+
     # Qt overrides
+
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        """Draw the icon alone where only a letter or two of the words would stand beside it."""
+        if self.words_shown():
+            super().paintEvent(event)
+            return
+        option = QStyleOptionToolButton()
+        self.initStyleOption(option)
+        option.toolButtonStyle = Qt.ToolButtonStyle.ToolButtonIconOnly
+        painter = QStylePainter(self)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
 
     def minimumSizeHint(self) -> QSize:
         """Allow little more than the icon; Qt shortens the words to the room there is."""

@@ -88,7 +88,7 @@ class DiagnosticsPane(Page):
         inner.addStretch(1)
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.area.setWidget(column)
         self.area.setAccessibleName(self.tr("What was found"))
         self.area.viewport().setAutoFillBackground(False)

@@ -11,11 +11,13 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
+from PySide6.QtGui import QFontMetrics, QGuiApplication
 
 from app.protocol.network import LedgerEntry, NetworkStatus
 from app.ui.elements.tooltips import plain_tooltip
 from app.ui.network.words import outcome_words, size_words, time_words
 from app.ui.theme import Theme
+from app.ui.tokens import SPACE_S
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -102,7 +104,7 @@ class LedgerModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return plain_tooltip(_words(entry, column))
         if role == Qt.ItemDataRole.SizeHintRole:
-            return QSize(0, _ROW_HEIGHT)
+            return QSize(0, max(_ROW_HEIGHT, QFontMetrics(QGuiApplication.font()).height() + SPACE_S))
         if role == Qt.ItemDataRole.TextAlignmentRole and column in _NUMBERS:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ForegroundRole and column == OUTCOME and entry.outcome in _COLOURS:

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, Qt, Slot
-from PySide6.QtGui import QGuiApplication, QShowEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -40,7 +39,7 @@ from app.ui.tokens import SPACE_L, SPACE_S
 ChoosePath = Callable[[], Awaitable[str]]
 _TABLE_HEIGHT = 240
 _EMPTY_HEIGHT = 72
-_WIDTHS = (125, 125, 220, 80, 80, 165)
+_LEAST_CHARACTERS = (17, 16, 30, 11, 11, 20)  # of each column
 
 
 class NetworkPane(Page):
@@ -99,7 +98,7 @@ class NetworkPane(Page):
         inner.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         area.setWidget(column)
         area.viewport().setAutoFillBackground(False)
         column.setAutoFillBackground(False)
@@ -278,8 +277,21 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("NetworkPane", text)
 
 
+class _LedgerView(QTreeView):
+    """A table whose reasons get the room that is left, and never less than can be read: then it scrolls."""
+
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Share the room out."""
+        super().resizeEvent(event)
+        character = self.fontMetrics().averageCharWidth()
+        widths = [(number + 1) * character for number in _LEAST_CHARACTERS]
+        widths[WHY] += max(0, self.viewport().width() - sum(widths))
+        for column, width in enumerate(widths):
+            self.setColumnWidth(column, width)
+
+
 def _ledger_view(model: LedgerModel) -> QTreeView:
-    view = QTreeView()
+    view = _LedgerView()
     view.setModel(model)
     view.setRootIsDecorated(False)
     view.setUniformRowHeights(True)
@@ -289,8 +301,5 @@ def _ledger_view(model: LedgerModel) -> QTreeView:
     header = view.header()
     header.setStretchLastSection(False)
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    for column, width in enumerate(_WIDTHS):
-        view.setColumnWidth(column, width)
-    header.setSectionResizeMode(WHY, QHeaderView.ResizeMode.Stretch)
     header.moveSection(OUTCOME, WHY + 1)  # the numbers stand at the edge
     return view

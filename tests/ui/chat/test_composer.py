@@ -143,6 +143,19 @@ def test_the_model_chooser_lists_states_and_chooses(theme: Theme, qtbot: QtBot) 
     assert chooser.current == "big"
 
 
+def test_a_chooser_without_room_shows_its_icon_and_no_torn_letters(theme: Theme, qtbot: QtBot) -> None:
+    chooser = ScopeChooser(theme)
+    qtbot.addWidget(chooser)
+    chooser.show()
+    assert chooser.words_shown()
+    chooser.resize(chooser.minimumSizeHint())
+    assert not chooser.words_shown()
+    bare = chooser.grab().toImage()
+    chooser.setText("")
+    chooser.resize(bare.size())
+    assert chooser.grab().toImage() == bare
+
+
 COLLECTIONS = (Collection(id=1, name="My documents", n_files=3), Collection(id=2, name="R & D"))
 
 

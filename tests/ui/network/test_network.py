@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFont, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import UsageError, WorkerError
@@ -190,6 +190,27 @@ async def test_only_the_newest_are_shown_and_it_says_so(pane: NetworkPane, sessi
     assert "900 entries" in pane.totals.text()
     assert "the newest 2 are shown" in pane.totals.text()
     assert "through the proxy http://p.example:8080" in said(pane)
+
+
+@pytest.mark.parametrize(("width", "factor"), [(640, 1.0), (1200, 1.0), (640, 2.0)])
+async def test_why_can_be_read_in_a_small_window_and_with_large_letters(
+    pane: NetworkPane, qapp: QApplication, width: int, factor: float
+) -> None:
+    font = qapp.font()
+    large = QFont(font)
+    large.setPointSizeF(font.pointSizeF() * factor)
+    qapp.setFont(large)
+    try:
+        pane.resize(width, 600)
+        await loaded(pane)
+        view = pane.findChild(QTreeView)
+        assert view is not None
+        metrics = view.fontMetrics()
+        assert view.columnWidth(WHY) >= metrics.horizontalAdvance("download of a model file")
+        index = pane.controller.ledger.index(0, WHY)
+        assert view.visualRect(index).height() >= metrics.height()
+    finally:
+        qapp.setFont(font)
 
 
 async def test_the_switch_closes_and_opens_the_network(pane: NetworkPane, session: FakeSession) -> None:
