@@ -9,6 +9,7 @@ from app.client import HostClient
 from app.core.errors import FileError, UsageError
 from app.protocol.chat import AttachImage, ImageAttachment
 
+MAX_DEPTH = 128  # twice what the worker takes: a schema's own levels and those of `properties`
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_IMAGE_BYTES = 64 * 1024 * 1024  # the host's own limit is lower and told in its words
 
@@ -31,7 +32,9 @@ def schema(path: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(text(path))
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _too_deep(path) from error
+    except ValueError as error:
         raise UsageError(
             "schema.bad", f"{path} is not JSON: {error}.", "Give a file with one JSON schema."
         ) from error
@@ -39,7 +42,19 @@ def schema(path: str) -> dict[str, Any]:
         raise UsageError(
             "schema.bad", f"{path} holds no JSON object.", "Give a file with one JSON schema, an object."
         )
+    if _is_deeper(value, MAX_DEPTH):
+        raise _too_deep(path)
     return value
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether objects and lists stand in each other to more than a depth."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth < 0 or any(_is_deeper(item, depth - 1) for item in inside)
+
+
+def _too_deep(path: str) -> UsageError:
+    return UsageError("schema.bad", f"{path} is nested too deeply.", "Describe the answer more simply.")
 
 
 def text(path: str) -> str:

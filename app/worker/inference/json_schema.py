@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.errors import ModelError
+from app.worker.inference.json_endless import can_end
 from app.worker.inference.json_pattern import pattern_rule
 from app.worker.inference.json_rules import (
     CONSTANT_RULES,
@@ -85,6 +86,8 @@ class _Converter:
 
     def text(self) -> str:
         root = self._rule(self._schema, 0)
+        if not can_end(self._schema, self._found):
+            raise _UnfitError("a part of it requires itself, so that no answer ever ends")
         rules = {"root": root, **CONSTANT_RULES, **self._rules}
         return "\n".join(f"{name} ::= {rule}" for name, rule in rules.items()) + "\n"
 
@@ -141,10 +144,13 @@ class _Converter:
     def _merged(self, parts: list[Any]) -> Any:
         """Give one schema for several that all hold."""
         merged: dict[str, Any] = {}
+        parts = [part for part in parts if not _says_nothing(part)]
+        if len(parts) == 1:  # stays a reference where it is one: it may lead back to here
+            return parts[0]
         for part in parts:
-            while isinstance(part, Mapping) and set(part) - _SILENT == {"$ref"} and len(parts) > 1:
+            while isinstance(part, Mapping) and set(part) - _SILENT == {"$ref"}:
                 part = self._resolved(part["$ref"])
-            if part is True or part == {}:
+            if _says_nothing(part):
                 continue
             if not isinstance(part, Mapping):
                 raise _UnfitError("a part of it is neither an object nor true or false")
@@ -268,6 +274,10 @@ class _Converter:
             alone = self._named(start if is_required else f"{start} | {alone}")
             behind = self._named(f"{separated} {behind}" if is_required else f"({separated})? {behind}")
         return alone
+
+
+def _says_nothing(schema: Any) -> bool:
+    return schema is True or (isinstance(schema, Mapping) and not set(schema) - _SILENT)
 
 
 def _wanted(schema: Any) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def _stamp(path: Path) -> FileStamp:
         raise ModelError(
             "model.not_found",
             f"The file “{path.name}” that belongs to this model is not there.",
-            "Put it back, or choose the model without it.",
+            "Put it back, or take it out of the settings of the model.",
         ) from error
 
 

@@ -455,6 +455,16 @@ def test_files_of_a_question_that_cannot_be_used_are_named(
     assert host.requests == []
 
 
+@pytest.mark.parametrize("depth", [200, 100_000])
+def test_a_schema_that_is_nested_too_deeply_is_named(
+    host: FakeHost, capsys: Capture, tmp_path: Path, depth: int
+) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text('{"items":' * depth + "[]" + "}" * depth, "utf-8")
+    assert main(["ask", "What?", "--schema", str(path)]) == 1
+    assert "deep.json is nested too deeply" in capsys.readouterr().err
+
+
 def test_without_documents_the_model_is_asked_alone(host: FakeHost, capsys: Capture) -> None:
     host.answers[Ask] = done(kind="general", citations=(), found=False)
     assert main(["ask", "Why?", "--no-documents"]) == 0

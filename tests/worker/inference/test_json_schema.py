@@ -134,6 +134,16 @@ def test_patterns_that_are_not_understood(pattern: Any) -> None:
         ({"$ref": "https://example.org/schema"}, "outside of it"),
         ({"$ref": "#/nowhere"}, "refers to nothing"),
         ({"$ref": "#"}, "refers to itself"),
+        ({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}, "no answer ever ends"),
+        ({"type": "array", "items": {"$ref": "#"}, "minItems": 1}, "no answer ever ends"),
+        ({"type": "array", "prefixItems": [{"$ref": "#"}], "minItems": 1}, "no answer ever ends"),
+        (
+            {
+                "anyOf": [{"$ref": "#/$defs/a"}, {"allOf": [{"$ref": "#/$defs/a"}]}],
+                "$defs": {"a": {"type": "object", "properties": {"b": {"$ref": "#"}}, "required": ["b"]}},
+            },
+            "no answer ever ends",
+        ),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "refers to itself"),
         ({"allOf": [{"$ref": "#/$defs/a"}, {}], "$defs": {"a": {"$ref": "#/$defs/a"}}}, "refers to itself"),
         ({"minimum": True}, "a limit of a number"),
@@ -146,6 +156,28 @@ def test_what_cannot_be_promised_is_refused(schema: Any, words: str) -> None:
     with pytest.raises(ModelError, match=words) as caught:
         schema_grammar(schema)
     assert caught.value.code == "schema.bad"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": {"$ref": "#"}}},
+        {
+            "type": "object",
+            "properties": {"a": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+            "required": ["a"],
+        },
+        {"type": ["object", "null"], "properties": {"a": {"$ref": "#"}}, "required": ["a"]},
+        {"type": "array", "items": {"$ref": "#"}},
+        {"properties": {"a": {"$ref": "#"}}, "required": ["a"]},
+        {  # as pydantic describes a list of nodes
+            "$ref": "#/$defs/N",
+            "$defs": {"N": {"type": "object", "properties": {"next": {"allOf": [{"$ref": "#/$defs/N"}]}}}},
+        },
+    ],
+)
+def test_a_schema_that_names_itself_and_can_end_is_taken(schema: Any) -> None:
+    assert schema_grammar(schema)
 
 
 def test_huge_schemas_are_refused_soon() -> None:
