@@ -154,7 +154,8 @@ class HubService:
     async def _search(self, request: SearchHub, context: RequestContext) -> CatalogueList:
         if not request.text.strip():
             raise UsageError("hub.empty_search", "Type what to search for.")
-        return CatalogueList(models=await self._hub.search(request.text, request.limit))
+        text = request.text.encode("utf-8", "replace").decode()  # what is no text cannot be sent
+        return CatalogueList(models=await self._hub.search(text, request.limit))
 
     async def _files(self, request: ListHubFiles, context: RequestContext) -> CatalogueModel:
         listing = await self._hub.listing(request.repository, request.revision)

@@ -97,6 +97,7 @@ class NetworkPane(Page):
             inner.addWidget(part)
         inner.addStretch(1)
         area = QScrollArea()
+        area.setAccessibleName(self.tr("About the network"))
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         area.setWidget(column)

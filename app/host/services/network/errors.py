@@ -31,6 +31,27 @@ def refused_redirect(host: str, why: str) -> NetworkError:
     )
 
 
+def proxy_unreachable(proxy: str, host: str, kind: str, error: BaseException) -> NetworkError | None:
+    """Give the failure to reach the proxy itself; None where something behind it failed.
+
+    Args:
+        proxy: for people.
+        host: that was to be reached through it.
+        kind: as `connection_failed` takes it.
+        error: it, with its causes.
+    """
+    unreached = (socket.gaierror, ConnectionRefusedError)
+    if kind != "ConnectTimeout" and not any(isinstance(cause, unreached) for cause in _causes(error)):
+        return None
+    reason, _ = _reason(kind, error)
+    return NetworkError(
+        "network.failed",
+        f"The proxy {proxy}, through which {host} is reached, failed: {reason}.",
+        _PROXY,
+        {"host": host, "kind": kind},
+    )
+
+
 def connection_failed(host: str, kind: str, error: BaseException) -> NetworkError:
     """Give the failure of a connection.
 

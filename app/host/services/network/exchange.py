@@ -16,7 +16,8 @@ import httpx
 from app import __version__
 from app.host.services.network.addresses import Address
 from app.host.services.network.answer import Answer
-from app.host.services.network.errors import connection_failed
+from app.host.services.network.errors import connection_failed, proxy_unreachable
+from app.host.services.network.proxy import without_password
 
 # They write the whole address of each request into the log: what the user searched for, and signed links.
 for _name in ("httpx", "httpcore"):
@@ -70,7 +71,11 @@ class HttpClient:
                 finally:
                     await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise connection_failed(address.label, type(error).__name__, error) from error
+            kind = type(error).__name__
+            at_proxy = (
+                proxy_unreachable(without_password(proxy), address.label, kind, error) if proxy else None
+            )
+            raise (at_proxy or connection_failed(address.label, kind, error)) from error
 
     def _client(self, address: Address, proxy: str, silence_s: tuple[float, float]) -> httpx.AsyncClient:
         return httpx.AsyncClient(

@@ -26,7 +26,7 @@ def proxy_for(setting: str, host: str) -> str:
     system = urllib.request.getproxies().get("https", "")
     if not system or urllib.request.proxy_bypass(host):
         return ""
-    return _checked(system, "this computer")
+    return _checked(system, "the settings of this computer")
 
 
 def without_password(proxy: str) -> str:

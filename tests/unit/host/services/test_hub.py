@@ -39,6 +39,8 @@ async def test_search(place: Place, server: HubStandIn) -> None:
     assert model.needs_token and model.n_downloads == 1234 and model.n_params == 134_515_008
     assert model.context_length == 2048 and model.family == "llama" and model.files == ()
     assert "search=model&filter=gguf" in server.requests[0].path and "limit=100" in server.requests[0].path
+    found = await service.handlers()[SearchHub](SearchHub(text="model\udcff"), Context())
+    assert found == CatalogueList(models=()) and "search=model%3F" in server.requests[1].path
     with pytest.raises(AppError, match=r"hub\.empty_search"):
         await service.handlers()[SearchHub](SearchHub(text=" "), Context())
 

@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from app.host.services.network.errors import connection_failed
+from app.host.services.network.errors import connection_failed, proxy_unreachable
 
 
 def caused(error: Exception) -> Exception:
@@ -34,3 +34,17 @@ def test_words(kind: str, error: Exception, words: str) -> None:
     failure = connection_failed("hub.example", kind, error)
     assert words in failure.user_message and "hub.example" in failure.user_message and failure.hint
     assert failure.context == {"host": "hub.example", "kind": kind}
+
+
+def test_a_proxy_that_is_not_there_is_named_and_not_the_server_behind_it() -> None:
+    for kind, error, words in (
+        ("ConnectError", caused(ConnectionRefusedError()), "nothing answers"),
+        ("ConnectError", caused(socket.gaierror(-2, "unknown")), "name was not found"),
+        ("ConnectTimeout", RuntimeError("?"), "no answer in time"),
+    ):
+        failure = proxy_unreachable("http://p.example:8080", "hub.example", kind, error)
+        assert failure is not None and words in failure.user_message
+        assert failure.user_message.startswith("The proxy http://p.example:8080")
+        assert "proxy" in failure.hint and failure.code == "network.failed"
+    behind = caused(ssl.SSLCertVerificationError(1, "self-signed"))
+    assert proxy_unreachable("http://p.example:8080", "hub.example", "ConnectError", behind) is None

@@ -280,6 +280,12 @@ async def test_this_computer_is_reached_without_the_proxy(
     assert await fetched(network, url(hub)) == b"x"
 
 
+async def test_a_proxy_where_nothing_answers_is_named(network: Network, settings: MemorySettings) -> None:
+    settings.set(proxy="http://me:secret@127.0.0.1:9")
+    with pytest.raises(NetworkError, match=r"proxy http://127\.0\.0\.1:9, through which hub\.invalid"):
+        await fetched(network, "https://hub.invalid/")
+
+
 async def test_a_bad_proxy_or_address_opens_nothing(network: Network, settings: MemorySettings) -> None:
     settings.set(proxy="socks5://x:1")
     with pytest.raises(UsageError, match=r"network\.bad_proxy"):
