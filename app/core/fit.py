@@ -16,6 +16,9 @@ from app.core.model_shape import shape_of as shape_of
 from app.protocol.engine import Calibration
 from app.protocol.models import Fit
 
+# The engine ends its process where it gets more tokens at once than it was opened for: first tokens, guesses
+# that are checked together and the shortest prompt must find room.
+LEAST_CONTEXT, LEAST_BATCH_TOKENS = 128, 32
 # Where the user does not choose: the longest of these that costs at most a quarter of the memory left beside
 # the weights. About 2,000 tokens of passages stand before each question and stay in the conversation, so
 # 8,192 lasts for three or four questions over documents and 16,384 for eight; more would cost gigabytes on
@@ -238,7 +241,9 @@ def place(shape: ModelShape, room: Room, wish: Wish = Wish()) -> Placement:
     A context that the user chose is kept (never above the trained one). Where it, or the shortest automatic
     one, does not fit with a KV cache of float16, q8_0 is taken, which costs half.
     """
-    n_batch = wish.batch_tokens or batch_tokens(shape.n_params)
+    n_batch = (
+        max(wish.batch_tokens, LEAST_BATCH_TOKENS) if wish.batch_tokens else batch_tokens(shape.n_params)
+    )
     possible = kv_types_for(shape) if wish.flash_attention else ("f16",)
     kv_types = (wish.kv_type,) if wish.kv_type in possible else possible[:2]
     placement = _placed(shape, room, wish, kv_types[0], n_batch)
@@ -279,11 +284,13 @@ def _placed(shape: ModelShape, room: Room, wish: Wish, kv_type: str, n_batch: in
 
 
 def context_choices(shape: ModelShape, wished: int) -> list[int]:
-    """Give the contexts to choose from, the longest first: the wished one, or CONTEXT_CHOICES."""
+    """Give the contexts to choose from, the longest first: the wished one, or CONTEXT_CHOICES.
+
+    None is shorter than LEAST_CONTEXT.
+    """
     trained = shape.context_trained or max(wished, _FALLBACK_TRAINED)
-    if wished:
-        return [min(wished, trained)]
-    return sorted({min(choice, trained) for choice in CONTEXT_CHOICES}, reverse=True)
+    choices = (wished,) if wished else CONTEXT_CHOICES
+    return sorted({max(LEAST_CONTEXT, min(choice, trained)) for choice in choices}, reverse=True)
 
 
 def _affordable(shape: ModelShape, contexts: list[int], kv_type: str, room_bytes: int) -> int:

@@ -89,6 +89,10 @@ class Inspector:
         known = self._known.get(version, Inspection())
         self._known[version] = Inspection(**{**vars(known), "problem": problem})
 
+    def forget(self, version: FileVersion) -> None:
+        """Look at a file anew the next time."""
+        self._known.pop(version, None)
+
 
 def inspect(model: ModelFile) -> Inspection:
     """Read a model's heads; any thread."""

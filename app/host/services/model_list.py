@@ -117,8 +117,9 @@ class ModelListService:
     async def _update_settings(
         self, request: UpdateModelSettings, context: RequestContext
     ) -> ModelSettingsBody:
-        self._models.chosen(request.name, await self._models.candidates())
+        model = self._models.chosen(request.name, await self._models.candidates()).file
         self._store.update(request.name, request.values, reset=request.reset)
+        self._loader.forgive(model)
         self._events.publish(ModelsChanged())
         return self._store.body(request.name)
 

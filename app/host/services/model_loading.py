@@ -150,6 +150,12 @@ class ModelLoader:
         """Whether loading it has crashed the engine too often."""
         return self._crashes.get(file.version, 0) >= N_LOADING_CRASHES
 
+    def forgive(self, file: ModelFile) -> None:
+        """Try a model again whatever came of it: it will be loaded in another way."""
+        self._crashes.pop(file.version, None)
+        self._without_gpu.discard(file.version)
+        self._inspector.forget(file.version)
+
     def _drop(self, handle: str) -> LoadedModel | None:
         self._used_at.pop(handle, None)
         self._unsaved.discard(handle)
@@ -229,7 +235,7 @@ class ModelLoader:
         try:
             info, request, notes = await self._tried(candidate, version, request)
         except AppError as error:
-            self._note_failure(candidate, version, error)
+            self._note_failure(candidate, version, request, error)
             raise
         except BaseException:
             self._events.publish(ModelChanged(model=candidate.entry))
@@ -287,12 +293,16 @@ class ModelLoader:
                         on_progress(body.fraction)
         raise AssertionError("a stream ends with its result or raises")  # pragma: no cover
 
-    def _note_failure(self, candidate: Candidate, version: FileVersion, error: AppError) -> None:
+    def _note_failure(
+        self, candidate: Candidate, version: FileVersion, request: LoadModel, error: AppError
+    ) -> None:
         if error.code in ("worker.died", "worker.failed"):
             self._crashes[version] = self._crashes.get(version, 0) + 1
             broken = self._crashes[version] >= N_LOADING_CRASHES
         else:
-            broken = error.code in _LASTING
+            # With an adapter, a draft model or a projector, their file may be what is meant.
+            is_alone = not (request.loras or request.draft or request.projector)
+            broken = is_alone and error.code in _LASTING
             if broken:
                 problem = ModelError(error.code, error.user_message, error.hint, error.context)
                 self._inspector.set_problem(version, problem)

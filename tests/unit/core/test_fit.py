@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from app.core.fit import (
+    LEAST_BATCH_TOKENS,
+    LEAST_CONTEXT,
     Placement,
     Room,
     Wish,
@@ -12,6 +14,7 @@ from app.core.fit import (
     advise_by_size,
     batch_tokens,
     compute_bytes,
+    context_choices,
     kv_cache_bytes,
     kv_types_for,
     memory_need,
@@ -264,3 +267,9 @@ def test_size_alone_gives_a_first_advice(
     fit = advise_by_size(int(size * GIB), room(main, gpu), calibration)
     assert fit.verdict == verdict
     assert fit.tokens_per_s == (None if speed is None else pytest.approx(speed, abs=0.1))
+
+
+def test_nothing_is_asked_of_the_engine_that_ends_it() -> None:
+    smallest = placed(8.0, context_length=1, batch_tokens=1)
+    assert (smallest.n_ctx, smallest.n_batch) == (LEAST_CONTEXT, LEAST_BATCH_TOKENS)
+    assert context_choices(shape(context_trained=16), 0) == [LEAST_CONTEXT]

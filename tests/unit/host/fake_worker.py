@@ -124,6 +124,9 @@ def load(request: dict[str, Any]) -> None:
             id_,
         )
         return
+    if any("bad" in adapter["path"] for adapter in request["body"].get("loras", ())):
+        send("error", {"code": "model.not_gguf", "message": "“bad” is none.", "hint": "", "context": {}}, id_)
+        return
     if "odd" in name:
         send("error", {"code": "model.unsupported", "message": "Odd.", "hint": "", "context": {}}, id_)
         return

@@ -110,6 +110,26 @@ async def test_a_changed_setting_loads_anew_at_the_next_use(desk: ModelDesk) -> 
     assert len(desk.engine.of(LoadModel)) == 2
 
 
+async def test_a_bad_adapter_does_not_make_the_model_bad(desk: ModelDesk) -> None:
+    desk.add("first")
+    await desk.ask(UpdateModelSettings(name="first", values={"loras": [{"path": "/bad.gguf"}]}))
+    with pytest.raises(AppError, match=r"model\.not_gguf"):
+        await desk.service.ensure_loaded("first")
+    assert (await desk.entry("first")).state == "available"
+    await desk.ask(UpdateModelSettings(name="first", values={}, reset=True))
+    assert (await desk.service.ensure_loaded("first")).n_layers == 2
+
+
+async def test_a_change_of_settings_gives_a_model_that_failed_another_try(desk: ModelDesk) -> None:
+    desk.add("odd")
+    for _ in range(2):
+        with pytest.raises(AppError, match=r"model\.unsupported"):
+            await desk.service.ensure_loaded("odd")
+    assert len(desk.engine.of(LoadModel)) == 1 and (await desk.entry("odd")).state == "broken"
+    await desk.ask(UpdateModelSettings(name="odd", values={"context_length": 1024}))
+    assert (await desk.entry("odd")).state == "available"
+
+
 async def test_predicted_stands_beside_measured(desk: ModelDesk) -> None:
     path = desk.add("noted", data=shaped())
     entry = await desk.ask(ChooseModel(name="noted"))
