@@ -251,8 +251,10 @@ async def _remove(options: argparse.Namespace, client: HostClient) -> None:
         print_json(asdict(removed))
     elif removed.kept_path:
         print_words(f"{options.name} is no longer in the list; its file stays: {removed.kept_path}")
-    else:
+    elif removed.freed_bytes:
         print_words(f"Removed {options.name}; {size(removed.freed_bytes)} are free again.")
+    else:
+        print_words(f"{options.name} is no longer in the list.")
 
 
 async def _unload(options: argparse.Namespace, client: HostClient) -> None:

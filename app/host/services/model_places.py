@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import re
+import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from app.core.errors import UsageError
+from app.core.errors import StorageError, UsageError
 from app.core.settings import Settings
 from app.host.services.json_file import JsonFile
 from app.host.services.model_files import ModelFile, found_at, models_in, with_projectors
@@ -17,6 +20,8 @@ from app.protocol.models import FoundFolder
 
 RECORD_NAME = ".verified.json"
 _MAX_RECORD_BYTES = 4_000_000
+_MAX_NAMES = 1_000
+_NUMBER = re.compile(r" \(\d+\)$")
 
 
 class FolderSettings(Protocol):
@@ -86,18 +91,42 @@ class ModelPlaces:
         self._bundled_sets = tuple(bundled_sets)
         self._file = JsonFile(places_path, "The list of models")
         self._settings, self._around = settings, around
+        self._storing = threading.Lock()  # names are kept by the thread that looks for models
 
     # ------------------------------------------------------------------------------------------ finding
 
     def scan(self) -> dict[str, ModelFile]:
-        """Give every model by its name; the same files give the same names."""
+        """Give every model by its name.
+
+        Settings and conversations know a model by it: where several files have one name, each keeps what it
+        was called first, also when another of them leaves or comes.
+        """
         hidden = set(self._paths("hidden"))
+        models = [model for model in self._all() if str(model.path) not in hidden]
+        kept = self._names()
         taken: dict[str, ModelFile] = {}
-        for model in self._all():
-            if str(model.path) not in hidden:
-                name = _free_name(model.name, taken)
-                taken[name] = replace(model, name=name)
+        for model in sorted(
+            models, key=lambda model: str(model.path) not in kept
+        ):  # those that have one first
+            name = kept.get(str(model.path), model.name)
+            name = _free_name(model.name if name in taken else name, taken)
+            taken[name] = replace(model, name=name)
+        self._keep_names(taken, kept)
         return taken
+
+    def _names(self) -> dict[str, str]:
+        """Give the names that were given to files, by path."""
+        value = self._file.read().get("names")
+        pairs = value.items() if isinstance(value, dict) else ()
+        return {path: name for path, name in pairs if isinstance(name, str)}
+
+    def _keep_names(self, taken: Mapping[str, ModelFile], kept: Mapping[str, str]) -> None:
+        """Keep the names of files whose own name is another's too."""
+        own = Counter(_own_name(model) for model in taken.values())
+        shared = {str(model.path): name for name, model in taken.items() if own[_own_name(model)] > 1}
+        if any(kept.get(path) != name for path, name in shared.items()):
+            with contextlib.suppress(StorageError):  # they are kept at the next look then
+                self._store(names=dict([*kept.items(), *shared.items()][-_MAX_NAMES:]))
 
     def _all(self) -> Iterable[ModelFile]:
         yield from with_projectors(models_in(self._bundled_dir, "bundled"), lambda one, other: False)
@@ -156,8 +185,10 @@ class ModelPlaces:
         values = self._file.read().get(key)
         return [text for text in values if isinstance(text, str)] if isinstance(values, list) else []
 
-    def _store(self, **lists: list[str]) -> None:
-        self._file.write({"schema_version": 1, **{key: self._paths(key) for key in _LISTS}, **lists})
+    def _store(self, **values: list[str] | dict[str, str]) -> None:
+        with self._storing:
+            stored = {key: self._paths(key) for key in _LISTS} | {"names": self._names()}
+            self._file.write({"schema_version": 1, **stored, **values})
 
     def add(self, path: Path) -> None:
         """Keep an imported file in the list.
@@ -278,6 +309,11 @@ def _is_readable(path: Path) -> bool:
     except OSError:
         return False
     return path.is_absolute()
+
+
+def _own_name(model: ModelFile) -> str:
+    """Give a model's name without the number that tells it from another."""
+    return _NUMBER.sub("", model.name)
 
 
 def _free_name(stem: str, taken: Mapping[str, ModelFile]) -> str:

@@ -155,6 +155,8 @@ def test_import_and_remove(host: FakeHost, capsys: Capture, tmp_path: Path) -> N
     assert values(host, capsys, "import", "x.gguf")[0]["name"] == "first"
     host.answers[RemoveModel] = RemovedModel(freed_bytes=98_400_000)
     assert run(host, capsys, "remove", "first") == "Removed first; 98.4 MB are free again.\n"
+    host.answers[RemoveModel] = RemovedModel(freed_bytes=0)  # its file had gone by itself
+    assert run(host, capsys, "remove", "first") == "first is no longer in the list.\n"
     host.answers[RemoveModel] = RemovedModel(freed_bytes=0, kept_path="/m/first.gguf")
     assert "its file stays: /m/first.gguf" in run(host, capsys, "remove", "first")
     assert values(host, capsys, "remove", "first", "--delete-file")[0]["kept_path"] == "/m/first.gguf"

@@ -265,6 +265,38 @@ async def test_a_name_that_is_no_text_is_imported(desk: ModelDesk) -> None:
     assert (await desk.ask(ImportModel(path=str(path)))).name == entry.name
 
 
+async def test_files_of_one_name_keep_their_settings_when_another_leaves_or_comes(desk: ModelDesk) -> None:
+    for folder in ("a", "b"):
+        (desk.other / folder).mkdir()
+        (desk.other / folder / "twin.gguf").write_bytes(shaped())
+        await desk.ask(ImportModel(path=str(desk.other / folder / "twin.gguf")))
+    assert await desk.names() == ["twin", "twin (2)"]
+    await desk.ask(UpdateModelSettings(name="twin (2)", values={"top_k": 7}))
+    await desk.ask(RemoveModel(name="twin"))
+    assert await desk.names() == ["twin (2)"]
+    assert (await desk.ask(GetModelSettings(name="twin (2)"))).changed == ("top_k",)
+    (desk.own / "twin.gguf").write_bytes(shaped())
+    paths = {entry.name: entry.path for entry in (await desk.ask(ListModels())).models}
+    assert paths["twin (2)"] == str(desk.other / "b" / "twin.gguf")
+    assert paths["twin"] == str(desk.own / "twin.gguf")
+
+
+async def test_names_that_cannot_be_kept_are_no_trouble(
+    desk: ModelDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.add("twin")
+    (desk.starter / "twin.gguf").write_bytes(shaped())
+
+    def refuse(*args: Any) -> None:
+        raise OSError(28, "full")
+
+    monkeypatch.setattr("app.host.services.json_file.write_object", refuse)
+    assert await desk.names() == ["twin", "twin (2)"]
+    monkeypatch.undo()
+    desk.paths.model_places_path.write_text(json.dumps({"names": {str(desk.own / "twin.gguf"): 5}}))
+    assert await desk.names() == ["twin", "twin (2)"]
+
+
 async def test_importing_what_was_hidden_brings_it_back(desk: ModelDesk) -> None:
     path = desk.add("first")
     removed = await desk.ask(RemoveModel(name="first"))
