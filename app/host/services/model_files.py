@@ -13,6 +13,7 @@ from pathlib import Path
 from app.core.errors import NotFoundError
 from app.core.ggml_legacy import is_legacy
 from app.core.gguf import MAGIC
+from app.core.hub_names import printable
 from app.core.model_facts import belongs_to, is_projector_name, part_names, part_of
 
 MAX_ENTRIES = 20_000
@@ -108,8 +109,13 @@ def found_at(path: Path, source: str, name: str = "", folder: Path | None = None
             size_bytes, modified_ns = size_bytes + state.st_size, max(modified_ns, state.st_mtime_ns)
     if not n_there:
         return None
-    title = name or (part.stem if part is not None else path.stem)
+    title = title_of(name or (part.stem if part is not None else path.stem))
     return ModelFile(title, path, source, size_bytes, modified_ns, parts, folder=folder)
+
+
+def title_of(stem: str) -> str:
+    """Give what a model is called: one line that can be shown, whatever signs its file's name holds."""
+    return printable(stem) or "model"
 
 
 def models_in(folder: Path, source: str, *, depth: int = 0, foreign: bool = False) -> list[ModelFile]:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from app.core.errors import StorageError, UsageError
 from app.core.settings import Settings
 from app.host.services.json_file import JsonFile
-from app.host.services.model_files import ModelFile, found_at, models_in, with_projectors
+from app.host.services.model_files import ModelFile, found_at, models_in, title_of, with_projectors
 from app.host.services.model_folders import TITLES, ForeignFolder, Surroundings, known_folders, models_of
 from app.host.services.model_sets import sets_in
 from app.protocol.models import FoundFolder
@@ -169,7 +169,7 @@ class ModelPlaces:
             path = Path(text)
             model = found_at(path, "imported")
             if model is None:
-                yield ModelFile(path.stem, path, "imported", is_there=False)
+                yield ModelFile(title_of(path.stem), path, "imported", is_there=False)
                 continue
             beside = [item for item in models_in(path.parent, "imported") if item.path != path]
             paired = with_projectors([model, *beside], lambda one, other: False)

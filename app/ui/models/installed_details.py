@@ -100,6 +100,7 @@ class InstalledDetails(QWidget):
     def _facts(self, model: ModelEntry) -> list[tuple[str, str]]:
         checked = self.tr("checked against its published fingerprint") if model.verified else ""
         source = ", ".join(part for part in (source_words(model.source), checked) if part)
+        is_read = model.state not in ("broken", "missing")  # of others the file's head is not known
         legacy = self.tr("GGML, from before GGUF (runs on the older engine)")
         template = (
             self.tr("Its own") if model.has_template else self.tr("None of its own; a standard one is used")
@@ -108,15 +109,15 @@ class InstalledDetails(QWidget):
         return [
             (self.tr("Use"), kind_words(model.kind)),
             (self.tr("Source"), source),
-            (self.tr("Size on disk"), size_words(model.size_bytes)),
+            (self.tr("Size on disk"), size_words(model.size_bytes) if model.size_bytes else ""),
             (self.tr("Parameters"), parameter_words(model.n_params)),
             (self.tr("Quantization"), model.quantization),
             (self.tr("Made for"), tokens_words(model.context_trained) if model.context_trained else ""),
             (self.tr("Architecture"), model.architecture),
             (self.tr("Format"), legacy if model.format == "ggml" else _format_words(model.format)),
-            (self.tr("Prompt format"), template if model.kind == "chat" else ""),
+            (self.tr("Prompt format"), template if model.kind == "chat" and is_read else ""),
             (self.tr("Reads images"), images),
-            (self.tr("Licence"), model.licence or self.tr("Not named in the file")),
+            (self.tr("Licence"), model.licence or (self.tr("Not named in the file") if is_read else "")),
             (self.tr("File"), model.path),
         ]
 

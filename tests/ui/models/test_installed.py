@@ -54,6 +54,13 @@ async def test_each_model_says_how_it_stands(shown: Shown) -> None:
     assert shown.installed.count.text() == "6 models · the models folder takes 4.4 GB"
 
 
+async def test_nothing_is_said_of_what_stands_in_a_file_that_cannot_be_read(shown: Shown) -> None:
+    for name in (BROKEN.name, MISSING.name):
+        choose(shown, name)
+        facts = dict(shown.installed.details.facts.facts)
+        assert "Prompt format" not in facts and "Licence" not in facts and facts["File"]
+
+
 async def test_the_list_is_shown_before_the_advice_has_come(make: Make, session: FakeSession) -> None:
     shown = make()
     shown.controller.open()

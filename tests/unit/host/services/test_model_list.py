@@ -261,8 +261,13 @@ async def test_a_name_that_is_no_text_is_imported(desk: ModelDesk) -> None:
     path = desk.other / os.fsdecode(b"bad\xff.gguf")
     path.write_bytes(shaped())
     entry = await desk.ask(ImportModel(path=str(path)))
-    assert entry.path == str(path)
+    assert entry.path == str(path) and entry.name == "bad"
     assert (await desk.ask(ImportModel(path=str(path)))).name == entry.name
+    path = desk.other / "two\nlines\x1b[31m.gguf"
+    path.write_bytes(shaped())
+    assert (await desk.ask(ImportModel(path=str(path)))).name == "two lines [31m"
+    path.unlink()
+    assert "two lines [31m" in await desk.names()
 
 
 async def test_files_of_one_name_keep_their_settings_when_another_leaves_or_comes(desk: ModelDesk) -> None:
