@@ -205,6 +205,7 @@ def _views(p: Palette, _points: float) -> str:
 
 def _bars(p: Palette, points: float) -> str:
     return f"""
+    QAbstractScrollArea::corner {{ background: transparent; border: none; }}
     QScrollBar:vertical {{ background: transparent; width: 12px; margin: 0; }}
     QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 0; }}
     QScrollBar::handle {{ background: {p.border_strong}; border-radius: 4px; margin: 2px; }}

@@ -39,7 +39,7 @@ from app.ui.tokens import SPACE_L, SPACE_S
 ChoosePath = Callable[[], Awaitable[str]]
 _TABLE_HEIGHT = 240
 _EMPTY_HEIGHT = 72
-_LEAST_CHARACTERS = (17, 16, 30, 11, 11, 20)  # of each column
+_LEAST_CHARACTERS = (20, 16, 22, 10, 10, 18)  # of each column
 
 
 class NetworkPane(Page):

@@ -206,7 +206,7 @@ async def test_why_can_be_read_in_a_small_window_and_with_large_letters(
         view = pane.findChild(QTreeView)
         assert view is not None
         metrics = view.fontMetrics()
-        assert view.columnWidth(WHY) >= metrics.horizontalAdvance("download of a model file")
+        assert view.columnWidth(WHY) >= metrics.horizontalAdvance("download of a model")
         index = pane.controller.ledger.index(0, WHY)
         assert view.visualRect(index).height() >= metrics.height()
     finally:
