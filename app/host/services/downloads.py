@@ -125,11 +125,14 @@ class DownloadsService:
         return any(job.task is not None or job.record.state == QUEUED for job in self._jobs.values())
 
     async def _forget_old(self) -> None:
-        """Drop all but the last ended downloads from the list."""
+        """Drop ended downloads: all but the last ones, and those whose file was removed since."""
         done = [job for job in self._jobs.values() if job.record.state == DONE]
-        for job in done[:-N_KEPT]:
-            await asyncio.to_thread(self._store.remove, job.record)
-            del self._jobs[job.record.id]
+        gone = await asyncio.to_thread(
+            lambda: [job for job in done[-N_KEPT:] if not self._store.target_path(job.record).exists()]
+        )
+        for job in [*done[:-N_KEPT], *gone]:
+            if self._jobs.pop(job.record.id, None) is not None:
+                await asyncio.to_thread(self._store.remove, job.record)
 
     def _bytes_here(self, record: Record) -> int:
         if record.state == DONE:
@@ -139,6 +142,7 @@ class DownloadsService:
     # ------------------------------------------------------------------------------ requests
 
     async def _list(self, request: ListDownloads, context: RequestContext) -> DownloadList:
+        await self._forget_old()
         return DownloadList(downloads=tuple(body_of(job) for job in self._jobs.values()))
 
     async def _start(self, request: StartDownload, context: RequestContext) -> DownloadList:

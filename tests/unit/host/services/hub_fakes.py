@@ -63,6 +63,8 @@ class Place:
     catalogue: dict[str, CatalogueModel] = field(default_factory=dict)
     disk: Disk = field(default_factory=lambda: Disk(10**12, 10**12))
     limits: Limits = QUICK
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts(0.5, 0.5, 10.0))
+    patience: Patience = field(default_factory=lambda: Patience(10.0, 10.0))
 
     def __post_init__(self) -> None:
         self.root.mkdir(exist_ok=True)
@@ -70,8 +72,8 @@ class Place:
         self.settings.set(hub_endpoint=self.hub_server.endpoint)
         self.token = AccessToken(lambda: None)
         self.ledger = Ledger(self.root / "network.jsonl")
-        self.network = Network(self.ledger, self.settings.current, self.events, Timeouts(0.5, 0.5, 0.5))
-        self.hub = Hub(self.network, self.token, self.settings, Patience(0.5, 0.5))
+        self.network = Network(self.ledger, self.settings.current, self.events, self.timeouts)
+        self.hub = Hub(self.network, self.token, self.settings, self.patience)
         self.store = DownloadStore(self.models_dir)
 
     def look(self, folder: Path) -> Disk:

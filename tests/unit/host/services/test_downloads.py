@@ -14,6 +14,7 @@ import pytest
 from app.core.errors import AppError
 from app.host.services import download_store, transfer
 from app.host.services.download_store import verified_files
+from app.host.services.network import Timeouts
 from app.host.services.transfer_pace import Disk
 from app.protocol.catalogue import CatalogueFile, CatalogueModel
 from app.protocol.downloads import CancelDownload, DownloadChanged, PauseDownload, ResumeDownload
@@ -68,6 +69,16 @@ async def test_a_model_appears_when_it_is_whole(place: Place, server: HubStandIn
     assert verified_files(place.models_dir) == {}
 
 
+async def test_a_download_whose_file_was_removed_leaves_the_list(place: Place, server: HubStandIn) -> None:
+    server.add("some/tiny", {FILE: DATA})
+    async with place.downloads() as served:
+        await served.start("some/tiny", FILE)
+        await served.wait("done")
+        (place.models_dir / FILE).unlink()
+        assert await served.list() == ()
+    assert not list((place.models_dir / ".downloads").iterdir())
+
+
 async def test_what_came_is_kept_and_the_rest_is_asked_for(place: Place, server: HubStandIn) -> None:
     server.add("some/tiny", {FILE: DATA}, Fault("short_body", 1, 100_000))
     async with place.downloads() as served:
@@ -97,7 +108,6 @@ async def test_what_came_is_kept_and_the_rest_is_asked_for(place: Place, server:
         ("status_503", "download.refused"),
         ("hub_500", "hub.refused"),
         ("reset", "network.failed"),
-        ("drip_head", "network.failed"),
         ("odd_etag", "network.failed"),
         ("long_etag", "network.failed"),
         ("status_503_odd", "download.refused"),
@@ -110,6 +120,16 @@ async def test_a_fault_that_passes(place: Place, server: HubStandIn, kind: str, 
         await served.wait("done")
     said = {body.download.error_code for body in place.events.bodies if isinstance(body, DownloadChanged)}
     assert code in said and (place.models_dir / FILE).read_bytes() == DATA
+
+
+async def test_a_head_that_drips_is_tried_anew(tmp_path: Path, server: HubStandIn) -> None:
+    place = Place(tmp_path / "data", server, timeouts=Timeouts(0.5, 0.5, 0.6))
+    server.add("some/tiny", {FILE: DATA}, Fault("drip_head", 1))
+    async with place.downloads() as served:
+        await served.start("some/tiny", FILE)
+        await served.wait("done")
+    said = {body.download.error_code for body in place.events.bodies if isinstance(body, DownloadChanged)}
+    assert "network.failed" in said
 
 
 async def test_a_changed_file_starts_over_and_says_so(place: Place, server: HubStandIn) -> None:

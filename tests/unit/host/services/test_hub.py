@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import AppError
-from app.host.services.hub import FIRST_HEAD_BYTES, MAX_HEAD_BYTES, HubService, holds_head
+from app.host.services.hub import FIRST_HEAD_BYTES, MAX_HEAD_BYTES, HubService, Patience, holds_head
 from app.host.services.hub_listing import found_models, listing_of
 from app.host.services.network import NetworkError
 from app.protocol.catalogue import CatalogueList, CatalogueModel, ListHubFiles, SearchHub
@@ -75,7 +75,6 @@ async def test_the_files_of_a_repository(place: Place, server: HubStandIn) -> No
         ("api_list", "hub.bad_answer", "address"),
         ("api_deep", "hub.bad_answer", "address"),
         ("api_no_commit", "hub.bad_answer", "address"),
-        ("api_drip", "network.failed", "connection"),
     ],
 )
 async def test_faults(place: Place, server: HubStandIn, kind: str, code: str, hint: str) -> None:
@@ -129,10 +128,14 @@ async def test_an_answer_without_end(
         await place.hub.listing("a/b")
 
 
-async def test_a_head_that_drips_is_not_waited_for(place: Place, server: HubStandIn) -> None:
+async def test_answers_that_drip_are_not_waited_for(tmp_path: Path, server: HubStandIn) -> None:
+    place = Place(tmp_path / "data", server, patience=Patience(0.3, 0.3))
     server.add("a/b", {"m.gguf": gguf_bytes(400_000)}, Fault("drip", after=100))
     with pytest.raises(NetworkError, match="did not come whole in time"):
         await place.hub.head_of("a/b", "", "m.gguf")
+    server.add("a/c", {"m.gguf": b"x"}, Fault("api_drip"))
+    with pytest.raises(NetworkError, match="did not come whole in time"):
+        await place.hub.listing("a/c")
 
 
 async def test_the_head_of_a_file(place: Place, server: HubStandIn) -> None:
