@@ -178,21 +178,30 @@ class StopReading(Request[Empty]):
 
 @dataclass(frozen=True, kw_only=True)
 class SpokenText(Body):
-    """A spoken text, in the payload: signed 16-bit, little-endian, one channel."""
+    """A spoken text, or a part of it, in the payload: signed 16-bit, little-endian, one channel.
+
+    Attributes:
+        next_sentence: number of the sentence that comes next; `n_sentences` where all is spoken.
+    """
 
     sample_rate: int
     n_samples: int
     voice: str
+    next_sentence: int = 0
+    n_sentences: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakText(Request[SpokenText]):
     """Speak a text (Markdown) into samples; streams TranscriptionProgress.
 
-    Errors: those of ReadAloud without the loudspeaker's, `voice.not_found`.
+    Errors: those of ReadAloud without the loudspeaker's, `voice.not_found`, `voice.too_long`.
 
     Attributes:
         voice: name; empty for the set one.
+        first_sentence: number of the sentence to begin with.
+        seconds: stop behind the sentence with which so much is spoken; None: speak all. A long text is asked
+            for in such parts, because a message holds 100 minutes of sound at most.
     """
 
     TYPE: ClassVar[str] = "voice.speak"
@@ -200,6 +209,8 @@ class SpeakText(Request[SpokenText]):
     text: str
     voice: str = ""
     speed: float | None = None
+    first_sentence: int = 0
+    seconds: float | None = None
 
 
 # --------------------------------------------------------------------------------------- transcripts

@@ -271,8 +271,9 @@ class ReadingService:
                 "reading.nothing", "There is nothing in this text that can be spoken.", "Give other text."
             )
         speed = self._settings.current().voice_speed if request.speed is None else request.speed
-        samples, rate = bytearray(), 0
-        for sentence in found:
+        samples, rate, spoken_s, number = bytearray(), 0, 0.0, request.first_sentence
+        while number < len(found) and (request.seconds is None or spoken_s < request.seconds):
+            sentence = found[number]
             wish = Synthesize(text=sentence.words, voice_path=str(voice.path), speed=speed)
             sound, payload = await self._worker.call_with_payload(wish, activity="while speaking")
             rate = sound.sample_rate
@@ -281,7 +282,13 @@ class ReadingService:
                 raise UsageError(
                     "voice.too_long", "The text is too long to be spoken in one piece.", "Speak it in parts."
                 )
-            context.progress(TranscriptionProgress(done_s=len(samples) / SAMPLE_BYTES / rate))
-        n_samples = len(samples) // SAMPLE_BYTES
-        body = SpokenText(sample_rate=rate, n_samples=n_samples, voice=voice.entry.name)
+            number, spoken_s = number + 1, len(samples) / SAMPLE_BYTES / rate
+            context.progress(TranscriptionProgress(done_s=spoken_s))
+        body = SpokenText(
+            sample_rate=rate,
+            n_samples=len(samples) // SAMPLE_BYTES,
+            voice=voice.entry.name,
+            next_sentence=number,
+            n_sentences=len(found),
+        )
         return Reply(body, bytes(samples))

@@ -20,6 +20,7 @@ class FakeHost:
     Attributes:
         requests: what was asked, in order.
         lost: the connection ends with the next error.
+        n_sentences: that a text to speak has.
     """
 
     answers: dict[type[Body], Any] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class FakeHost:
     payloads: list[bytes] = field(default_factory=list)
     connect_error: AppError | None = None
     data_dir: str = ""
+    n_sentences: int = 1
     closed: bool = False
     n_closed: int = 0
     on_event: Callable[[Body], None] | None = None

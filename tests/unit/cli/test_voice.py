@@ -4,9 +4,11 @@ import asyncio
 import io
 import json
 import os
+import stat
 import sys
 import tempfile
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +131,12 @@ def speaking(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     async def call_with_payload(request: Body, payload: bytes = b"") -> tuple[Any, bytes]:
         host.requests.append(request)
         await asyncio.sleep(0)
-        return SpokenText(sample_rate=1000, n_samples=100, voice="joe"), b"\x01\x02" * 100
+        assert isinstance(request, SpeakText)
+        number = request.first_sentence + 1
+        spoken = SpokenText(
+            sample_rate=1000, n_samples=100, voice="joe", next_sentence=number, n_sentences=host.n_sentences
+        )
+        return spoken, bytes([number, 2]) * 100
 
     monkeypatch.setattr(host, "call_with_payload", call_with_payload, raising=False)
     assert HostClient.call_with_payload is not None
@@ -140,7 +147,7 @@ def test_a_text_becomes_a_sound_file(speaking: FakeHost, capsys: Capture, tmp_pa
     path = tmp_path / "out.wav"
     path.write_text("old")
     assert main(["speak", "Hello.", "--out", str(path), "--voice", "v", "--speed", "1.5"]) == 0
-    assert speaking.requests == [SpeakText(text="Hello.", voice="v", speed=1.5)]
+    assert speaking.requests == [SpeakText(text="Hello.", voice="v", speed=1.5, seconds=60)]
     assert capsys.readouterr().out == "out.wav: 0.1 s, spoken by joe\n"
     with wave.open(str(path), "rb") as sound:
         assert (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (1, 2, 1000)
@@ -154,13 +161,86 @@ def test_a_text_from_standard_input(
     monkeypatch.setattr(sys, "stdin", io.StringIO("One.\n\nTwo.\n"))
     path = tmp_path / "out.wav"
     assert main(["speak", "-", "--out", str(path), "--json"]) == 0
-    assert speaking.requests == [SpeakText(text="One.\n\nTwo.")]
+    assert speaking.requests == [SpeakText(text="One.\n\nTwo.", seconds=60)]
     assert json.loads(capsys.readouterr().out) == {
         "path": str(path),
         "seconds": 0.1,
         "sample_rate": 1000,
         "voice": "joe",
     }
+
+
+def test_a_long_text_is_spoken_in_parts(
+    speaking: FakeHost, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    speaking.n_sentences = 3
+    path = tmp_path / "out.wav"
+    assert main(["speak", "One. Two. Three.", "--out", str(path)]) == 0
+    first = SpeakText(text="One. Two. Three.", seconds=60)
+    assert speaking.requests == [
+        first,
+        replace(first, voice="joe", first_sentence=1),
+        replace(first, voice="joe", first_sentence=2),
+    ]
+    assert capsys.readouterr().out == "out.wav: 0.3 s, spoken by joe\n"
+    assert "\rout.wav: 33%" in terminal.getvalue() and terminal.getvalue().endswith(" \r")
+    with wave.open(str(path), "rb") as sound:
+        assert sound.readframes(400) == b"\1\2" * 100 + b"\2\2" * 100 + b"\3\2" * 100
+
+
+def test_a_failure_in_a_later_part_leaves_the_old_file(
+    speaking: FakeHost, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.wav"
+    path.write_text("old")
+    speaking.n_sentences = 2
+    answer = speaking.call_with_payload  # type: ignore[attr-defined]  # the fixture gives it
+
+    async def fails_later(request: SpeakText) -> Any:
+        if request.first_sentence:
+            raise AppError("worker.died", "The voice part ended.", "Try again.")
+        return await answer(request)
+
+    monkeypatch.setattr(speaking, "call_with_payload", fails_later)
+    assert main(["speak", "One. Two.", "--out", str(path)]) == 1
+    assert "The voice part ended." in capsys.readouterr().err
+    assert path.read_text() == "old" and [item.name for item in tmp_path.iterdir()] == ["out.wav"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+def test_only_an_ordinary_file_is_replaced(speaking: FakeHost, capsys: Capture, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "folder.wav").mkdir()
+    for place, reason in (
+        (f"{tmp_path}/pipe.wav", "is no ordinary file"),
+        (f"{tmp_path}/folder.wav", "is a folder"),
+        (f"{tmp_path}/.", "is a folder"),
+        ("/dev/null", "ends with .wav"),
+        ("-", "ends with .wav"),
+        (f"{tmp_path}/out.mp3", "ends with .wav"),
+        (f"{tmp_path}/out.wav/", "ends with .wav"),
+    ):
+        speaking.n_closed = 0
+        assert main(["speak", "Hello.", "--out", place]) == 1
+        assert reason in capsys.readouterr().err
+    assert speaking.requests == [] and (tmp_path / "pipe.wav").is_fifo()
+    real = tmp_path / "real.wav"
+    real.write_text("old")
+    real.chmod(0o640)
+    (tmp_path / "link.wav").symlink_to(real)
+    speaking.n_closed = 0
+    assert main(["speak", "Hello.", "--out", str(tmp_path / "link.wav")]) == 0
+    assert (tmp_path / "link.wav").is_symlink() and real.read_bytes().startswith(b"RIFF")
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    speaking.n_closed = 0
+    mask = os.umask(0o022)
+    try:
+        assert main(["speak", "Hello.", "--out", str(tmp_path / "new.wav")]) == 0
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "new.wav").stat().st_mode) == 0o644
 
 
 def test_a_place_that_cannot_be_written_is_told(

@@ -267,6 +267,20 @@ async def test_a_text_is_spoken_into_samples(room: Room) -> None:
     assert room.desk.voice.of(Synthesize)[-1].speed == 1.25
 
 
+async def test_a_long_text_is_spoken_in_parts(room: Room) -> None:
+    speak = room.service.handlers()[SpeakText]
+    text = "One. Two. Three."
+    whole = await speak(SpeakText(text=text), Context())
+    payloads, number = [], 0
+    while number < 3:
+        part = await speak(SpeakText(text=text, first_sentence=number, seconds=0.01), Context())
+        assert isinstance(part, Reply) and isinstance(part.body, SpokenText)
+        assert (part.body.next_sentence, part.body.n_sentences) == (number + 1, 3)
+        payloads.append(part.payload)
+        number = part.body.next_sentence
+    assert isinstance(whole, Reply) and b"".join(payloads) == whole.payload
+
+
 async def test_what_cannot_be_spoken_is_told(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError) as nothing:
         await room.ask(SpeakText(text="---"))
