@@ -9,6 +9,7 @@ from app.ui.elements.tooltips import plain_tooltip
 from app.ui.icons import bind_icon
 from app.ui.theme import Theme, set_role
 from app.ui.tokens import CONTROL_HEIGHT
+from app.ui.voice.talk_key import REPEAT_MS
 
 HOLD_MS = 350
 """A press that lasts longer was a hold: letting go finishes."""
@@ -35,6 +36,7 @@ class HoldButton(QToolButton):
         self._is_talking = self._is_held = False
         self._keys = ""
         self._held = QElapsedTimer()
+        self._key_up, self._last_key = QElapsedTimer(), 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setIconSize(QSize(18, 18))
         self.setFixedSize(QSize(CONTROL_HEIGHT, CONTROL_HEIGHT))
@@ -106,12 +108,19 @@ class HoldButton(QToolButton):
         """Begin or finish with Space and Enter; Down shows the menu."""
         key = event.key()
         if key in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
-            if not event.isAutoRepeat():
+            is_repeat = key == self._last_key and self._key_up.elapsed() < REPEAT_MS
+            if not event.isAutoRepeat() and not is_repeat:
                 (self.finish_requested if self._is_talking else self.talk_requested).emit()
         elif key == Qt.Key.Key_Down:
             self.menu_requested.emit(self.mapToGlobal(self.rect().bottomLeft()))
         else:
             super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent, /) -> None:
+        """Note when a key came up: a press right behind it is the keyboard's repetition."""
+        super().keyReleaseEvent(event)
+        self._last_key = event.key()
+        self._key_up.start()
 
     def contextMenuEvent(self, event: QContextMenuEvent, /) -> None:
         """Show the menu."""

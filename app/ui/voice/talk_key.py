@@ -1,9 +1,15 @@
 """The key that talks while it is held, wherever the focus is in the window."""
 
-from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence, QWindow
 from PySide6.QtWidgets import QWidget
 
+REPEAT_MS = 80
+"""A press that follows a release so soon is the keyboard's repetition of a held key, not a person.
+
+X11 sends a release with each repeated press, and Qt says that both are repeated only where the press has
+arrived by the time it looks at the release: under Xvfb it had not in four of five, and came 0 to 27 ms later.
+"""
 _MODIFIER_KEYS = {
     Qt.Key.Key_Control: Qt.KeyboardModifier.ControlModifier,
     Qt.Key.Key_Shift: Qt.KeyboardModifier.ShiftModifier,
@@ -38,17 +44,25 @@ class TalkKey(QObject):
         self._window = window
         self._wanted: QKeyCombination | None = None
         self._is_down = False
+        self._is_spent = False  # a modifier came up first: nobody talks, but the key itself is still held
+        self._release = QTimer(self, singleShot=True, interval=REPEAT_MS)
+        self._release.timeout.connect(self._on_released)
         window.installEventFilter(self)
         self._follow_handle()
 
     @property
     def is_down(self) -> bool:
-        """Whether it is held."""
+        """Whether it talks."""
         return self._is_down
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the key itself is held, also after its modifier came up."""
+        return self._is_down or self._is_spent
 
     def set_keys(self, keys: str) -> None:
         """Watch for another key, in Qt's portable form; empty or not understood: for none."""
-        self._let_go()
+        self._on_released()
         sequence = QKeySequence(keys, QKeySequence.SequenceFormat.PortableText)
         self._wanted = None
         if sequence.count() == 1:
@@ -61,32 +75,44 @@ class TalkKey(QObject):
             handle.installEventFilter(self)  # it is there once, however often it is added
 
     def _let_go(self) -> None:
+        self._release.stop()
         if self._is_down:
             self._is_down = False
             self.released.emit()
 
+    @Slot()
+    def _on_released(self) -> None:
+        """Believe the release: no press came behind it."""
+        self._is_spent = False
+        self._let_go()
+
     def _takes(self, event: QKeyEvent) -> bool:
         """Tell whether a key event is about the key; emit what it means."""
-        wanted = self._wanted
-        if wanted is None:
+        if self._wanted is None:
             return False
         if event.type() == QEvent.Type.KeyPress:
-            is_it = event.key() == wanted.key() and (
-                self._is_down or event.modifiers() & _COUNTED == wanted.keyboardModifiers() & _COUNTED
-            )
-            if is_it and not self._is_down and not event.isAutoRepeat():
-                self._is_down = True
-                self.pressed.emit()
-            return is_it
-        if not self._is_down:
+            return self._takes_press(event, self._wanted)
+        if not self.is_held:
             return False
-        if event.key() == wanted.key():
-            if not event.isAutoRepeat():  # X11 sends a release with each repeated press
-                self._let_go()
+        if event.key() == self._wanted.key():
+            if not event.isAutoRepeat():
+                self._release.start()
             return True
-        if _MODIFIER_KEYS.get(Qt.Key(event.key()), _COUNTED ^ _COUNTED) & wanted.keyboardModifiers():
-            self._let_go()  # the modifier came up first; the key's own release follows
+        if _MODIFIER_KEYS.get(Qt.Key(event.key()), _COUNTED ^ _COUNTED) & self._wanted.keyboardModifiers():
+            self._is_spent = True  # the key's own release follows
+            self._let_go()
         return False
+
+    def _takes_press(self, event: QKeyEvent, wanted: QKeyCombination) -> bool:
+        is_it = event.key() == wanted.key() and (
+            self.is_held or event.modifiers() & _COUNTED == wanted.keyboardModifiers() & _COUNTED
+        )
+        if is_it:
+            self._release.stop()
+        if is_it and not self.is_held and not event.isAutoRepeat():
+            self._is_down = True
+            self.pressed.emit()
+        return is_it
 
     # Qt overrides
 
@@ -95,7 +121,7 @@ class TalkKey(QObject):
         kind = event.type()
         if watched is self._window:
             if kind in (QEvent.Type.WindowDeactivate, QEvent.Type.Hide):
-                self._let_go()
+                self._on_released()
             elif kind in (QEvent.Type.Show, QEvent.Type.WinIdChange):
                 self._follow_handle()
             return False

@@ -18,6 +18,7 @@ class Held:
     """A window with a text field, and what its key told."""
 
     def __init__(self, qtbot: QtBot) -> None:
+        self._qtbot = qtbot
         self.window = QWidget()
         self.field = QLineEdit()
         QVBoxLayout(self.window).addWidget(self.field)
@@ -42,6 +43,11 @@ class Held:
     def release(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE, *, repeat: bool = False) -> None:
         self.send(QEvent.Type.KeyRelease, key, modifiers, repeat=repeat)
 
+    def let_go(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -> None:
+        """Release, and wait until that is believed."""
+        with self._qtbot.waitSignal(self.key.released, timeout=2000):
+            self.release(key, modifiers)
+
 
 @pytest.fixture
 def held(qtbot: QtBot) -> Iterator[Held]:
@@ -53,7 +59,7 @@ def held(qtbot: QtBot) -> Iterator[Held]:
 def test_it_tells_press_and_release_and_the_field_gets_nothing(held: Held) -> None:
     held.press(SPACE, CTRL)
     assert held.told == ["pressed"] and held.key.is_down
-    held.release(SPACE, CTRL)
+    held.let_go(SPACE, CTRL)
     assert held.told == ["pressed", "released"]
     assert held.field.text() == ""
 
@@ -64,10 +70,34 @@ def test_repeats_are_no_new_presses(held: Held) -> None:
         held.release(SPACE, CTRL, repeat=True)
         held.press(SPACE, CTRL, repeat=True)
     assert held.told == ["pressed"]
-    held.release(SPACE, CTRL)
+    held.let_go(SPACE, CTRL)
     assert held.told == ["pressed", "released"]
     held.press(SPACE, CTRL, repeat=True)  # held since another window was in front
     assert held.told == ["pressed", "released"]
+
+
+def test_repeats_that_are_not_said_to_be_some_are_no_releases(held: Held) -> None:
+    held.press(SPACE, CTRL)
+    for _ in range(3):
+        held.release(SPACE, CTRL)
+        QApplication.processEvents()
+        held.press(SPACE, CTRL)
+    assert held.told == ["pressed"] and held.key.is_down
+    held.let_go(SPACE, CTRL)
+    assert held.told == ["pressed", "released"] and held.field.text() == ""
+
+
+def test_the_key_types_nothing_while_it_is_held_without_its_modifier(held: Held, qtbot: QtBot) -> None:
+    held.press(SPACE, CTRL)
+    held.release(Qt.Key.Key_Control, CTRL)
+    for repeat in (False, True):
+        held.release(SPACE, repeat=repeat)
+        held.press(SPACE, repeat=repeat)
+    held.release(SPACE)
+    assert held.told == ["pressed", "released"] and held.field.text() == ""
+    qtbot.waitUntil(lambda: not held.key.is_held)
+    held.press(SPACE)
+    assert held.told == ["pressed", "released"] and held.field.text() == " "
 
 
 def test_letting_go_of_the_modifier_first_is_a_release_too(held: Held) -> None:
@@ -104,7 +134,7 @@ def test_another_key_and_none(held: Held) -> None:
     held.press(SPACE, CTRL)
     assert len(held.told) == 2
     held.press(Qt.Key.Key_F9)
-    held.release(Qt.Key.Key_F9)
+    held.let_go(Qt.Key.Key_F9)
     assert held.told[2:] == ["pressed", "released"]
     for keys in ("", "Ctrl+K, Ctrl+L", "no such key"):
         held.key.set_keys(keys)
