@@ -99,20 +99,21 @@ class TalkKey(QObject):
                 self._release.start()
             return True
         if _MODIFIER_KEYS.get(Qt.Key(event.key()), _COUNTED ^ _COUNTED) & self._wanted.keyboardModifiers():
-            self._is_spent = True  # the key's own release follows
+            self._is_spent = not self._release.isActive()  # else the key itself came up before
             self._let_go()
         return False
 
     def _takes_press(self, event: QKeyEvent, wanted: QKeyCombination) -> bool:
-        is_it = event.key() == wanted.key() and (
-            self.is_held or event.modifiers() & _COUNTED == wanted.keyboardModifiers() & _COUNTED
-        )
-        if is_it:
-            self._release.stop()
-        if is_it and not self.is_held and not event.isAutoRepeat():
-            self._is_down = True
+        if event.key() != wanted.key():
+            return False
+        is_whole = event.modifiers() & _COUNTED == wanted.keyboardModifiers() & _COUNTED
+        if not self.is_held and not is_whole:
+            return False
+        self._release.stop()
+        if is_whole and not self._is_down and not event.isAutoRepeat():
+            self._is_down, self._is_spent = True, False
             self.pressed.emit()
-        return is_it
+        return True
 
     # Qt overrides
 

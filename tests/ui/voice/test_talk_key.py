@@ -100,6 +100,23 @@ def test_the_key_types_nothing_while_it_is_held_without_its_modifier(held: Held,
     assert held.told == ["pressed", "released"] and held.field.text() == " "
 
 
+def test_the_modifier_right_behind_the_key_leaves_nothing_held(held: Held) -> None:
+    for n_talks in (1, 2):
+        held.press(SPACE, CTRL)
+        held.release(SPACE, CTRL)
+        held.release(Qt.Key.Key_Control, CTRL)
+        assert held.told == ["pressed", "released"] * n_talks and not held.key.is_held
+
+
+def test_the_modifier_pressed_again_talks_again(held: Held) -> None:
+    held.press(SPACE, CTRL)
+    held.release(Qt.Key.Key_Control, CTRL)
+    held.press(SPACE)
+    assert held.told == ["pressed", "released"] and held.key.is_held
+    held.press(SPACE, CTRL)
+    assert held.told == ["pressed", "released", "pressed"]
+
+
 def test_letting_go_of_the_modifier_first_is_a_release_too(held: Held) -> None:
     held.press(SPACE, CTRL)
     held.release(Qt.Key.Key_Shift)
