@@ -1,7 +1,8 @@
 """What the chat shows before the first question: what to do now."""
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.protocol.library import LibraryStatus
 from app.ui.icon_label import IconLabel
@@ -53,9 +54,9 @@ class EmptyState(QWidget):
         privacy.setSpacing(SPACE_S)
         privacy.addStretch()
         privacy.addWidget(IconLabel("offline", "ok", theme, 16))
-        words = QLabel(self.tr("Everything stays on this computer. No account, no network."))
-        set_role(words, "faint")
-        privacy.addWidget(words)
+        self._privacy = QLabel(self.tr("Everything stays on this computer. No account, no network."))
+        set_role(self._privacy, "faint")
+        privacy.addWidget(self._privacy)
         privacy.addStretch()
         self._lay_out(privacy)
         self.show_status(None)
@@ -86,7 +87,7 @@ class EmptyState(QWidget):
 
     def _new_buttons(self) -> QWidget:
         box = QWidget()
-        layout = QHBoxLayout(box)
+        layout = self._button_row = QBoxLayout(QBoxLayout.Direction.LeftToRight, box)
         layout.setContentsMargins(0, SPACE_S, 0, 0)
         layout.setSpacing(SPACE_S)
         layout.addStretch()
@@ -159,8 +160,24 @@ class EmptyState(QWidget):
             chip.clicked.connect(self._on_question_clicked)
             self._question_layout.addWidget(chip, 0, Qt.AlignmentFlag.AlignHCenter)
 
+    def _fit(self) -> None:
+        """Put the buttons below one another, and wrap the last line, where they do not fit side by side."""
+        self._button_row.setDirection(QBoxLayout.Direction.LeftToRight)
+        self._privacy.setWordWrap(False)
+        needed = max(self._button_row.sizeHint().width(), self._privacy.sizeHint().width() + SPACE_XL)
+        if self.width() < needed + 2 * SPACE_L + 2 * SPACE_M:
+            self._button_row.setDirection(QBoxLayout.Direction.TopToBottom)
+            self._privacy.setWordWrap(True)
+
     @Slot()
     def _on_question_clicked(self) -> None:
         chip = self.sender()
         assert isinstance(chip, QPushButton)
         self.question_chosen.emit(chip.text())
+
+    # Qt overrides
+
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Fit the buttons to the width."""
+        super().resizeEvent(event)
+        self._fit()

@@ -50,6 +50,7 @@ class ProblemNotice(QObject):
         super().__init__(parent)
         self._banner = banner
         self._doubted = ""
+        self._severity = ""
 
     @property
     def text(self) -> str:
@@ -59,6 +60,12 @@ class ProblemNotice(QObject):
     def clear(self) -> None:
         """Take the words away."""
         self._banner.hide()
+
+    @Slot()
+    def on_sent(self) -> None:
+        """Take a hint away whose question has been sent meanwhile; problems stay until they are closed."""
+        if self._severity == "info":
+            self.clear()
 
     def tell_error(self, error: AppError) -> None:
         """Say an error in its own words, with what helps."""
@@ -134,6 +141,7 @@ class ProblemNotice(QObject):
         return self.tr("Try again"), self.retry_requested.emit
 
     def _say(self, severity: str, words: str, steps: list[Step]) -> None:
+        self._severity = severity
         self._banner.say(severity, words, steps)
         announce(self._banner, words, urgent=severity == "error")
 

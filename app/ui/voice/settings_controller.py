@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.core.errors import AppError
-from app.protocol.speech import MicrophoneState
+from app.protocol.speech import MicrophoneState, Recorded
 from app.protocol.system import GetSettings, SettingsChanged, UpdateSettings
 from app.protocol.voice import GetVoiceChoices, ListAudioDevices, ReadAloud, StopReading
 from app.ui.elements.system_opener import open_folder
@@ -59,7 +59,7 @@ class VoiceSettingsController(QObject):
         self._timer = QTimer(self, interval=DEVICES_EVERY_MS)
         self._timer.timeout.connect(self._look_for_devices)
         self.listener.state_changed.connect(self._on_state_changed)
-        self.listener.ended.connect(self._on_test_ended)
+        self.listener.ended.connect(self._on_test_recorded)
         self.listener.cancelled.connect(self._on_test_ended)
         self.listener.failed.connect(self._on_test_failed)
         session.settings_changed.connect(self._on_settings_changed)
@@ -224,6 +224,15 @@ class VoiceSettingsController(QObject):
         self.dialog.microphone.show_testing(is_changing)
         if is_changing:
             self.listener.start(test=True)
+
+    @Slot(object)
+    def _on_test_recorded(self, recorded: Recorded) -> None:
+        """Say why a test ended that nobody ended."""
+        self._on_test_ended()
+        if recorded.ended_by == "lost" and self.dialog is not None:
+            words = self.tr("The microphone went away during the test.")
+            hint = self.tr("Plug it in again, or choose another one.")
+            self.dialog.show_error(AppError("microphone.lost", words, hint))
 
     @Slot(object)
     def _on_test_failed(self, error: AppError) -> None:

@@ -87,6 +87,11 @@ class ReadingSection(VoiceSection):
         """Offer to stop what is heard, or to hear a sentence."""
         self._is_testing = testing
         self.test_button.setText(self.tr("Stop") if testing else self.tr("Test"))
+        self.test_button.setAccessibleName(
+            self.tr("Stop the test of the loudspeaker and the voice")
+            if testing
+            else self.tr("Test the loudspeaker and the voice")
+        )
 
     def _show(self) -> None:
         self.device.show_choices(device_choices(self._devices, self._speaker, self._names), self._speaker)

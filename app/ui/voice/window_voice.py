@@ -95,6 +95,7 @@ class WindowVoice(QObject):
         composer.voice.hands_free_requested.connect(self._on_hands_free_requested)
         composer.voice.settings_requested.connect(self.settings.open)
         composer.voice.models_requested.connect(parts.open_models)
+        composer.send_requested.connect(self.notice.on_sent)
         self.notice.settings_requested.connect(self.settings.open)
         self.notice.models_requested.connect(parts.open_models)
         self.notice.retry_requested.connect(self._on_retry_requested)

@@ -260,6 +260,24 @@ async def test_the_microphone_test_shows_its_sign_and_what_it_hears(opened: Open
     assert not section.is_testing
 
 
+async def test_a_microphone_that_goes_away_during_its_test_is_told(opened: Opened) -> None:
+    section = opened.dialog.microphone
+    section.test_button.click()
+    opened.host.hear()
+    opened.host.record("", "lost")
+    await until(opened.dialog.banner.isVisible)
+    assert opened.dialog.banner.text.startswith("The microphone went away during the test. Plug it in")
+    assert not section.is_testing
+
+
+async def test_the_buttons_of_the_tests_say_what_they_do(opened: Opened) -> None:
+    for section in (opened.dialog.microphone, opened.dialog.reading):
+        assert section.test_button.accessibleName().startswith("Test the ")
+        section.test_button.click()
+        assert section.test_button.text() == "Stop"
+        assert section.test_button.accessibleName().startswith("Stop the test of the ")
+
+
 async def test_the_test_goes_on_with_another_microphone(opened: Opened) -> None:
     section = opened.dialog.microphone
     section.test_button.click()

@@ -164,6 +164,18 @@ async def test_escape_cancels_the_talk_and_not_the_answer(shown: Shown) -> None:
     await until(lambda: any(isinstance(each, Ask) for each in shown.session.cancelled))
 
 
+async def test_a_hint_goes_with_the_next_question_and_a_problem_stays(shown: Shown) -> None:
+    composer = shown.window.chat_pane.composer
+    shown.session.script(Ask, [asyncio.Event()])
+    shown.window.voice.notice.tell_nothing_heard()
+    composer.set_text("Typed instead")
+    composer.send()
+    assert shown.notice == ""
+    shown.window.voice.notice.tell_lost(has_text=False)
+    shown.window.voice.notice.on_sent()
+    assert "went away" in shown.notice
+
+
 async def test_talking_silences_what_is_read(shown: Shown) -> None:
     shown.window.reading.toggle()
     await until(lambda: shown.host.told)
