@@ -171,6 +171,7 @@ async def test_a_hint_goes_with_the_next_question_and_a_problem_stays(shown: Sho
     composer.set_text("Typed instead")
     composer.send()
     assert shown.notice == ""
+    await until(lambda: shown.window.chats.current.live is not None)
     shown.window.voice.notice.tell_lost(has_text=False)
     shown.window.voice.notice.on_sent()
     assert "went away" in shown.notice
