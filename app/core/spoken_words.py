@@ -4,10 +4,11 @@ import html
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from app.core.answer_marks import without_marks
+from app.core.spoken_english import in_english
 
 _ENDS = ".!?…؟。！？｡．।॥۔።:;,"
 # What stands inside code and formulas never reaches over the end of a sentence: an unclosed mark in a text
@@ -16,7 +17,8 @@ _INNER = r"(?:(?![.!?…؟]\s|[。！？｡．।॥۔።]|\n\s*\n).)"
 
 CODE_SPAN = rf"(?<!`)(?P<ticks>`{{1,2}})(?![`\s])(?P<code>{_INNER}{{1,300}}?)(?<!`)(?P=ticks)"
 FORMULA = (
-    rf"\$(?![\s$])(?P<dollar>(?:(?!\$){_INNER}){{1,300}}?)(?<!\s)\$(?!\d)"
+    rf"\$\$(?P<double>(?:(?!\$){_INNER}){{1,300}}?)\$\$"
+    rf"|\$(?![\s$])(?P<dollar>(?:(?!\$){_INNER}){{1,300}}?)(?<!\s)\$(?!\d)"
     rf"|\\\((?P<round>{_INNER}{{1,300}}?)\\\)"
 )
 ADDRESS = r"<?(?P<address>(?:https?://|ftp://|www\.)[^\s<>()\[\]{}\"'`|]*[^\s<>()\[\]{}\"'`|.,;:!?*_~…。！？、，])>?"
@@ -36,6 +38,14 @@ _TASK = re.compile(r"^\[(?P<done>[ xX])\]\s+")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _EMPHASIS = re.compile(r"(?<![^\W_])[*_]+(?=\S)|(?<=\S)[*_]+(?![^\W_])|\*\*|~~|==")
 _TIMES = re.compile(r"(?<=\w)\s*\*\s*(?=\w)")
+_SIGNS = {">=": "≥", "<=": "≤", "!=": "≠", "->": "→", "=>": "⇒"}
+_SIGN = re.compile(r"(?<![<>=!\-])(?:>=|<=|!=|->|=>)(?![<>=\-])")
+_ABOUT = re.compile(r"(?<![\w~])~(?=[\d$€£])")
+# Letters of scripts that a voice of a language in Latin letters names one by one: all but Latin and Greek.
+_FOREIGN = "\u0400-\u1cff\u2de0-\u2dff\u3005-\ud7ff\uf900-\ufaff\ufb1d-\ufdff\ufe70-\ufefc"
+_FOREIGN_RUN = re.compile(rf"[{_FOREIGN}](?:[^\w\n]*[\d{_FOREIGN}])*")
+_OTHER_SCRIPTS = "ar be bg fa he hi hy ja ka kk kn ko ky ml mn mr ne ru sr ta te th uk ur zh"
+"""Languages whose voices read another script than the Latin one; they mostly read Latin letters too."""
 _BARS = re.compile(r"\s*\|\s*")
 _EMPTY = re.compile(r"\(\s*[,;]?\s*\)|\[\s*\]|“\s*”|\"\s*\"")
 _SPACE_BEFORE = re.compile(r"\s+([.,;:!?…])(?!\w)")
@@ -89,7 +99,10 @@ class Phrases:
     """What a voice says in place of what cannot be read; `{n}` a number, `{name}` a name.
 
     Attributes:
+        foreign: words in a script that the voice cannot read.
         symbols: by character.
+        is_english: the voice is, so amounts and short forms are written out in English.
+        reads_other_scripts: the voice's own script is not the Latin one.
     """
 
     code_in: str
@@ -103,7 +116,10 @@ class Phrases:
     formula: str
     done: str
     open_task: str
+    foreign: str
     symbols: Mapping[str, str]
+    is_english: bool = False
+    reads_other_scripts: bool = False
 
 
 _ENGLISH = Phrases(
@@ -118,6 +134,7 @@ _ENGLISH = Phrases(
     formula="a formula",
     done="done:",
     open_task="to do:",
+    foreign="words in another script",
     symbols={
         "→": "to",
         "⇒": "therefore",
@@ -152,6 +169,7 @@ _GERMAN = Phrases(
     formula="eine Formel",
     done="erledigt:",
     open_task="offen:",
+    foreign="Wörter in einer anderen Schrift",
     symbols={"→": "zu", "≥": "mindestens", "≤": "höchstens", "≈": "etwa", "×": "mal", "=": "gleich"}
     | {"✓": "ja", "✔": "ja", "✅": "ja", "✗": "nein", "✘": "nein", "❌": "nein"},
 )
@@ -167,6 +185,7 @@ _FRENCH = Phrases(
     formula="une formule",
     done="fait :",
     open_task="à faire :",
+    foreign="des mots dans une autre écriture",
     symbols={"→": "vers", "≥": "au moins", "≤": "au plus", "≈": "environ", "×": "fois", "=": "égale"}
     | {"✓": "oui", "✔": "oui", "✅": "oui", "✗": "non", "✘": "non", "❌": "non"},
 )
@@ -182,6 +201,7 @@ _SPANISH = Phrases(
     formula="una fórmula",
     done="hecho:",
     open_task="pendiente:",
+    foreign="palabras en otra escritura",
     symbols={
         "→": "a",
         "≥": "al menos",
@@ -197,7 +217,10 @@ _PHRASES = {"en": _ENGLISH, "de": _GERMAN, "fr": _FRENCH, "es": _SPANISH}
 
 def phrases_of(language: str) -> Phrases:
     """Give the phrases of a voice's language (ISO 639-1 code); English ones where there are none."""
-    return _PHRASES.get(language, _ENGLISH)
+    phrases = _PHRASES.get(language, _ENGLISH)
+    return replace(
+        phrases, is_english=language == "en", reads_other_scripts=language in _OTHER_SCRIPTS.split()
+    )
 
 
 def code_words(language: str, n_lines: int, phrases: Phrases) -> str:
@@ -237,7 +260,7 @@ def spoken(source: str, phrases: Phrases) -> str:
     text = _TAG.sub("", _BREAK.sub(", ", text))
     text = _EMPHASIS.sub("", text).replace("`", "").replace("[", "").replace("]", "")
     text = _BARS.sub(", ", _unprotected(html.unescape(text)))
-    text = _said(_TIMES.sub(" × ", text), phrases)
+    text = _said(_TIMES.sub(" × ", _read(text, phrases)), phrases)
     text = _SPACE_BEFORE.sub(r"\1", _EMPTY.sub("", " ".join(text.split()))).strip(" ,;")
     if not any(character.isalnum() for character in text):
         return ""
@@ -247,6 +270,18 @@ def spoken(source: str, phrases: Phrases) -> str:
 def ended(words: str) -> str:
     """Put a full stop where a heading or a list item has none: the voice falls there."""
     return words if not words or words.rstrip("\"'”’»)")[-1:] in _ENDS else f"{words}."
+
+
+def _read(text: str, phrases: Phrases) -> str:
+    """Write out what the voice would spell, lose or name letter by letter."""
+    text = _ABOUT.sub("≈", _SIGN.sub(lambda match: _SIGNS[match[0]], text))
+    if phrases.is_english:
+        text = in_english(text)
+    if phrases.reads_other_scripts:
+        return text
+    if not any(character.isalnum() for character in _FOREIGN_RUN.sub("", text)):
+        return ""
+    return _FOREIGN_RUN.sub(phrases.foreign, text)
 
 
 def _protected(text: str) -> str:
@@ -266,7 +301,7 @@ def _code_read(code: str) -> str:
 
 def _formula_read(match: re.Match[str], phrases: Phrases) -> str:
     """Read a simple formula, name any other."""
-    content = (match["dollar"] if match["dollar"] is not None else match["round"]).strip()
+    content = next(each for each in match.group("double", "dollar", "round") if each is not None).strip()
     if not _SIMPLE_FORMULA.fullmatch(content):
         return phrases.formula
     for sign in ("=", "+", "<", ">", "*", "/"):

@@ -122,7 +122,9 @@ class Reading:
     def _finish(self) -> None:
         if not self._sentences:
             raise UsageError(
-                "reading.nothing", "There is nothing in this text that can be spoken.", "Choose other text."
+                "reading.nothing",
+                "There is nothing in this text that this voice can speak.",
+                "Choose other text, or a voice of its language.",
             )
         self.end("end")
 
@@ -268,7 +270,9 @@ class ReadingService:
         found = sentences(request.text, True, _language_of(voice))
         if not found:
             raise UsageError(
-                "reading.nothing", "There is nothing in this text that can be spoken.", "Give other text."
+                "reading.nothing",
+                "There is nothing in this text that this voice can speak.",
+                "Give other text, or name a voice of its language.",
             )
         speed = self._settings.current().voice_speed if request.speed is None else request.speed
         samples, rate, spoken_s, number = bytearray(), 0, 0.0, request.first_sentence

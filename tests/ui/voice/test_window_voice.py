@@ -175,6 +175,8 @@ async def test_a_hint_goes_with_the_next_question_and_a_problem_stays(shown: Sho
     shown.window.voice.notice.tell_lost(has_text=False)
     shown.window.voice.notice.on_sent()
     assert "went away" in shown.notice
+    shown.window.chats.stop()
+    await until(lambda: shown.window.chats.current.live is None)
 
 
 async def test_talking_silences_what_is_read(shown: Shown) -> None:
