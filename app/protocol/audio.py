@@ -22,6 +22,7 @@ class AudioInfo(Body):
         format: of the container: `wav`, `mp3`, `mp4`, `matroska`, …
         codec: of the sound.
         title: from the metadata; empty where there is none.
+        n_tracks: tracks of sound in it; one of them is read.
     """
 
     handle: str
@@ -30,6 +31,7 @@ class AudioInfo(Body):
     codec: str
     has_video: bool = False
     title: str = ""
+    n_tracks: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

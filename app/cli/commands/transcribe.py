@@ -47,10 +47,14 @@ async def run(options: argparse.Namespace, client: HostClient) -> int:
         except AppError as error:
             if client.closed:
                 raise
+            _name(options, path)
             print_error(error, as_json=options.json)
             code = arguments.FAILED
             continue
         _print(options, transcript)
+        if transcript.note:
+            _name(options, path)
+            sys.stderr.write(f"{transcript.note}\n")
     return code
 
 
@@ -90,8 +94,12 @@ def _print(options: argparse.Namespace, transcript: Transcript) -> None:
         print_words(vtt(transcript.segments))
     elif not transcript.segments:
         print_words("Nothing is said in this file.")
-    if transcript.note:
-        sys.stderr.write(f"{transcript.note}\n")
+
+
+def _name(options: argparse.Namespace, path: str) -> None:
+    """Say on standard error which of several files the next words are about."""
+    if len(options.files) > 1:
+        sys.stderr.write(f"{file_name(path)}: ")
 
 
 def as_value(transcript: Transcript) -> dict[str, Any]:

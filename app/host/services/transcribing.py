@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from app.core.errors import AppError
-from app.core.transcript_notes import DAMAGED_CODE, DOUBTFUL_CODE, NOTES
+from app.core.transcript_notes import DAMAGED_CODE, DOUBTFUL_CODE, NOTES, ONE_TRACK_CODE
 from app.host.services.listening import speech_options
 from app.host.services.ports import Handler, RequestContext, SettingsPort
 from app.host.services.voice_models import VoiceModels
@@ -45,6 +45,7 @@ class Progress:
         done_s: sound up to here is understood.
         total_s: length of the file; None where it does not say.
         ended: all of it is understood.
+        n_tracks: tracks of sound in the file.
         computed_s: that it took.
     """
 
@@ -55,6 +56,7 @@ class Progress:
     language: str = ""
     doubtful: bool = False
     damaged: bool = False
+    n_tracks: int = 1
     format: str = ""
     title: str = ""
     seconds: float = 0.0
@@ -68,6 +70,8 @@ class Progress:
     def note(self) -> tuple[str, str, str]:
         """Give code, words and next step of what may be wrong with it; empty where nothing is."""
         code = DOUBTFUL_CODE if self.doubtful else DAMAGED_CODE if self.damaged else ""
+        if not code and self.n_tracks > 1:
+            code = ONE_TRACK_CODE
         return (code, *NOTES[code]) if code else ("", "", "")
 
 
@@ -106,6 +110,7 @@ class Transcriber:
         try:
             async with self._opened(path, options, progress.done_s) as (info, handle):
                 progress.total_s, progress.format, progress.title = info.seconds, info.format, info.title
+                progress.n_tracks = info.n_tracks
                 await self._feed_all(info.handle, handle, progress, on_part)
         finally:
             progress.computed_s += time.monotonic() - begun

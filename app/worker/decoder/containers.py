@@ -146,8 +146,8 @@ def open_recording(path: str, touch: Callable[[], None]) -> Recording:
 
     Raises:
         NotFoundError: `file.not_found`.
-        FileError: `file.unreadable`, `file.empty`, `audio.damaged`, `audio.no_sound`, `audio.unsupported`,
-            `audio.protected`.
+        FileError: `file.unreadable`, `file.is_folder`, `file.empty`, `audio.damaged`, `audio.no_sound`,
+            `audio.unsupported`, `audio.protected`.
     """
     raw = _open_file(path)
     file = WatchedFile(raw, touch)
@@ -176,6 +176,8 @@ def _open_file(path: str) -> BinaryIO:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         os.close(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise reasons.folder()
         raise reasons.empty() if stat.S_ISREG(status.st_mode) else reasons.unreadable()
     return os.fdopen(descriptor, "rb", _BUFFER_BYTES)
 

@@ -82,6 +82,7 @@ class Decoder:
             codec=recording.codec,
             has_video=recording.has_video,
             title=recording.title,
+            n_tracks=len(recording.container.streams.audio),
         )
 
     def read(self, request: ReadAudio, job: Job) -> Reply:

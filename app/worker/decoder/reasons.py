@@ -14,6 +14,11 @@ def not_found() -> NotFoundError:
     )
 
 
+def folder() -> FileError:
+    """A folder is at the path."""
+    return FileError("file.is_folder", "This is a folder, not a recording.", "Name the files in it.")
+
+
 def unreadable() -> FileError:
     """The disk, the rights or the kind of file keep it from being read."""
     return FileError(

@@ -209,7 +209,7 @@ def test_what_cannot_be_opened_has_its_reason(decoder: DecoderWorker, files: Pat
     os.mkfifo(files / "pipe.wav")
     assert refusal(decoder, files / "absent.wav") == "file.not_found"
     assert refusal(decoder, "bad\0name") == "file.not_found"
-    assert refusal(decoder, files) == "file.unreadable"
+    assert refusal(decoder, files) == "file.is_folder"
     assert refusal(decoder, files / "pipe.wav") == "file.unreadable"
 
 

@@ -88,6 +88,13 @@ async def test_doubts_and_damage_are_told_in_words(room: Room) -> None:
     room.desk.sounds.damaged = True
     damaged = await room.transcribe()
     assert not damaged.doubtful and "damaged" in damaged.note
+    room.desk.sounds.damaged = False
+    room.desk.sounds.n_tracks = 2
+    one_of_two = await room.transcribe()
+    assert one_of_two.note == (
+        "This file has several tracks of sound, and one of them was transcribed. "
+        "Save another one as a file of its own to get its words."
+    )
     room.desk.understanding.doubtful = True
     doubtful = await room.transcribe()
     assert doubtful.doubtful

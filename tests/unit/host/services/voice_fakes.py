@@ -275,6 +275,7 @@ class Decoder:
         self.error: AppError | None = None
         self.read_error: AppError | None = None
         self.damaged = False
+        self.n_tracks = 1
         self.tells_length = True
         self.opened: list[OpenAudio] = []
         self.open_handles: set[str] = set()
@@ -288,7 +289,14 @@ class Decoder:
         self.open_handles.add(handle)
         self._position[handle] = (request.start_s, request.sample_rate)
         length = self.seconds if self.tells_length else None
-        return AudioInfo(handle=handle, seconds=length, format="wav", codec="pcm", title="A talk")
+        return AudioInfo(
+            handle=handle,
+            seconds=length,
+            format="wav",
+            codec="pcm",
+            title="A talk",
+            n_tracks=self.n_tracks,
+        )
 
     def read(self, request: ReadAudio, payload: bytes) -> tuple[Body, bytes]:
         if self.read_error is not None:
