@@ -15,6 +15,11 @@ _TOKENS_PER_S = 3.0
 _WORD = re.compile(r"[\w']+")
 _CIRCLE = re.compile(r"\b((?:\S+ ){4,12})\1|\b((?:\S+ ){1,3})\2{3}")
 
+_ROUNDS = re.compile(r"(?P<round>(?:\S+\s+){1,12}?)(?P=round){3,}", re.IGNORECASE)
+_MOST_WORDS_PER_S = 6.0
+"""More than anybody speaks for longer than a moment: fast speech has 4 to 5."""
+_FEWEST_WORDS = 12
+
 
 class Evidence:
     """What speaks for English, gathered over a transcription.
@@ -64,3 +69,19 @@ class Evidence:
 def goes_in_circles(text: str) -> bool:
     """Whether four words or more come twice in a row, or fewer four times."""
     return _CIRCLE.search(" ".join(_WORD.findall(text.casefold())) + " ") is not None
+
+
+def without_rounds(text: str, seconds: float) -> str:
+    """Leave out the repetitions of a model that went in circles; what somebody can have said stays.
+
+    A model that loops writes until it may not write on, far more than is said in that time: only then a group
+    of words that comes four times in a row or more is written twice.
+
+    Args:
+        text: of a segment.
+        seconds: that it took.
+    """
+    n_words = len(text.split())
+    if n_words < _FEWEST_WORDS or n_words <= _MOST_WORDS_PER_S * seconds:
+        return text
+    return _ROUNDS.sub(lambda match: match["round"] * 2, f"{text} ").strip()

@@ -62,6 +62,7 @@ class SpeechModel:
     Attributes:
         path: its folder.
         multilingual: it knows more than English.
+        languages: that it knows, ISO 639-1 codes.
         device: `cpu` or `cuda`.
     """
 
@@ -82,6 +83,7 @@ class SpeechModel:
         self.device = "cuda" if works_on_gpu(path) else "cpu"
         self._whisper = self._loaded()
         self.multilingual = bool(self._whisper.model.is_multilingual)
+        self.languages = tuple(map(str, self._whisper.supported_languages))
 
     def detect_language(self, sound: Waveform) -> tuple[str, float]:
         """Give the language of a piece (ISO 639-1) and its probability; of several languages only."""

@@ -10,7 +10,7 @@ from app.protocol.speech import SpeechOptions, SpeechSegment, TranscriptPart
 from app.worker.runtime import Cancelled
 from app.worker.voice.activity import FRAME, FRAME_S, SPEECH_DOWN_TO, SPEECH_FROM, ModelDetector, Waveform
 from app.worker.voice.cutting import Piece, next_piece, speech_stretches
-from app.worker.voice.english import Evidence
+from app.worker.voice.english import Evidence, without_rounds
 from app.worker.voice.speech_model import SpeechModel, Utterance
 
 _SURE_LANGUAGE = 0.5
@@ -167,7 +167,7 @@ class Transcriber:
         return SpeechSegment(
             start_s=round(begin_s + start_s, 2),
             end_s=round(begin_s + max(start_s, end_s), 2),
-            text=one.text,
+            text=without_rounds(one.text, one.end_s - one.start_s),
             probability=round(min(1.0, math.exp(one.log_probability)), 4),
         )
 

@@ -45,7 +45,7 @@ class Understanding:
 
         Raises:
             ModelError: `speech.model_missing`, `speech.model_damaged`, `speech.no_memory`,
-                `speech.not_multilingual`.
+                `speech.not_multilingual`, `speech.unknown_language`.
         """
         path = Path(options.model_path)
         with self._loading:
@@ -56,6 +56,8 @@ class Understanding:
             model = self._model
         if not model.multilingual and (options.translate or options.language not in ("", "en")):
             raise _not_multilingual(path.name)
+        if options.language and options.language not in model.languages:
+            raise _unknown_language(path.name, options.language)
         return model
 
     def transcriber(self, options: SpeechOptions) -> Transcriber:
@@ -102,6 +104,15 @@ class Understanding:
         """Forget everything; the worker ends."""
         self._open.clear()
         self._model = None
+
+
+def _unknown_language(name: str, language: str) -> ModelError:
+    return ModelError(
+        "speech.unknown_language",
+        f"The speech model {name} knows no language “{language}”.",
+        "Name it by its code of two letters (de, fr, zh), or leave it to be found out.",
+        {"model": name, "language": language},
+    )
 
 
 def _not_multilingual(name: str) -> ModelError:

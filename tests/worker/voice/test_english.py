@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from faster_whisper.audio import decode_audio
 
-from app.worker.voice.english import DOUBTFUL_BELOW, Evidence, goes_in_circles
+from app.worker.voice.english import DOUBTFUL_BELOW, Evidence, goes_in_circles, without_rounds
 from app.worker.voice.speech_model import Utterance
 from tests.worker.voice.hearing import OPTIONS, Waveform, in_room, spoken, understanding
 
@@ -92,3 +92,19 @@ def test_guesses_and_circles_count_as_bad() -> None:
 def test_circles(text: str, expected: bool) -> None:
     """Phrases that come twice in a row are circles, words that may are not."""
     assert goes_in_circles(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "expected"),
+    [
+        ("Mr. " + "mister " * 100, 11.0, "Mr. mister mister"),
+        ("We will " + "be able to " * 9 + "be", 3.5, "We will be able to be able to be"),
+        ("I said " + "cold, " * 9 + "cold.", 4.0, "I said " + "cold, " * 9 + "cold."),  # somebody can say it
+        ("No no no no no no", 0.5, "No no no no no no"),
+        ("One two three four five six seven eight nine ten eleven twelve.", 1.0, None),
+    ],
+)
+def test_rounds_that_nobody_can_have_said_are_left_out(
+    text: str, seconds: float, expected: str | None
+) -> None:
+    assert without_rounds(text, seconds) == (text if expected is None else expected)

@@ -257,6 +257,16 @@ def test_an_english_model_says_that_it_knows_nothing_else(asked: dict[str, str])
     assert "multilingual" in refused.value.hint
 
 
+def test_a_language_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code that a multilingual model does not know is told as that."""
+    handler = understanding()
+    monkeypatch.setattr(handler.model(OPTIONS), "multilingual", True)
+    assert handler.model(replace(OPTIONS, language="en")).languages == ("en",)
+    with pytest.raises(ModelError) as refused:
+        handler.model(replace(OPTIONS, language="zz"))
+    assert refused.value.code == "speech.unknown_language" and "zz" in refused.value.user_message
+
+
 def test_a_model_that_is_gone(tmp_path: Path) -> None:
     """A folder that is not there any more."""
     assert refusal(replace(OPTIONS, model_path=str(tmp_path / "gone"))).code == "speech.model_missing"
