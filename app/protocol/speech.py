@@ -60,8 +60,8 @@ class TranscriptionOpened(Body):
 class OpenTranscription(Request[TranscriptionOpened]):
     """Load the model, if need be, and begin.
 
-    Errors: `speech.model_missing`, `speech.model_damaged`, `speech.not_multilingual`, `speech.unknown_language` (another language than
-    English, or translation, asked of an English model), `speech.no_memory`.
+    Errors: `speech.model_missing`, `speech.model_damaged`, `speech.not_multilingual` (another language than
+    English, or translation, asked of an English model), `speech.unknown_language`, `speech.no_memory`.
     """
 
     TYPE: ClassVar[str] = "transcription.open"
