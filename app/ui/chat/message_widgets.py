@@ -277,6 +277,7 @@ class AnswerWidget(MessageWidget):
                 + self.tr(": your documents do not support this."),
                 self,
             )
+            self._legend.setWordWrap(True)
             set_role(self._legend, "faint")
         if self._legend is not None:
             self._legend.setVisible(visible)
