@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QMargins, Qt, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
 from app.ui.elements.buttons import tool_button
@@ -27,7 +28,7 @@ class Banner(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None, margins: QMargins = _NO_MARGINS) -> None:
         """Create it hidden, with `margins` around it while it shows."""
         super().__init__(parent)
-        self._theme, self._severity = theme, "info"
+        self._theme, self._severity, self._margins = theme, "info", margins
         self._frame = QFrame(self)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(margins)
@@ -38,13 +39,13 @@ class Banner(QWidget):
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._steps = QHBoxLayout()
+        self._steps = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._steps.setSpacing(SPACE_M)
         words = QVBoxLayout()
         words.setSpacing(SPACE_XS)
         words.addWidget(self._text)
         words.addLayout(self._steps)
-        close = tool_button("close", self.tr("Dismiss"), theme, self._frame)
+        close = self._close = tool_button("close", self.tr("Dismiss"), theme, self._frame)
         close.clicked.connect(self.hide)
         layout = QHBoxLayout(self._frame)
         layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_S, SPACE_S)
@@ -96,13 +97,33 @@ class Banner(QWidget):
             button = QPushButton(text)
             set_role(button, "link")
             button.clicked.connect(act)
-            self._steps.addWidget(button)
+            self._steps.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
             button.show()
         self._steps.addStretch(
             1
         )  # without any item, the row's greatest width would be none, and so the text's
+        self._fit_steps()
+
+    def _fit_steps(self) -> None:
+        """Put the steps below one another where they do not fit side by side."""
+        widths = [button.sizeHint().width() for button in self.buttons]
+        needed = sum(widths) + SPACE_M * len(widths)
+        beside = ICON_SIZE + self._close.sizeHint().width() + SPACE_M + 3 * SPACE_S
+        room = self.width() - self._margins.left() - self._margins.right() - beside
+        fits = needed <= room
+        direction = QBoxLayout.Direction.LeftToRight if fits else QBoxLayout.Direction.TopToBottom
+        if direction != self._steps.direction():
+            self._steps.setDirection(direction)
+            self._steps.setSpacing(SPACE_M if fits else 0)
 
     @Slot()
     def _on_theme_changed(self) -> None:
         shown = icon(_ICONS[self._severity], self._theme, _ROLES[self._severity])
         self._icon.setPixmap(shown.pixmap(ICON_SIZE, ICON_SIZE))
+
+    # Qt overrides
+
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Fit the steps to the width."""
+        super().resizeEvent(event)
+        self._fit_steps()

@@ -34,6 +34,17 @@ def test_a_label_shortens_and_keeps_the_whole(qtbot: QtBot, theme: Theme) -> Non
     assert label.minimumSizeHint().width() < 60
 
 
+def test_no_step_of_a_banner_is_cut_off(qtbot: QtBot, theme: Theme) -> None:
+    banner = Banner(theme)
+    qtbot.addWidget(banner)
+    banner.setMinimumSize(1, 1)
+    banner.say("info", "Look.", [(words, banner.hide) for words in ("Models…", "Settings…", "All the same")])
+    for width, n_rows in ((260, 3), (700, 1), (260, 3)):
+        banner.resize(width, 200)
+        qtbot.waitUntil(lambda n=n_rows: len({each.y() for each in banner.buttons}) == n)  # type: ignore[misc]
+        assert all(each.width() >= each.sizeHint().width() for each in banner.buttons)
+
+
 def test_a_banner_says_and_offers(qtbot: QtBot, theme: Theme) -> None:
     banner, pressed = Banner(theme), []
     qtbot.addWidget(banner)
