@@ -168,7 +168,7 @@ class Evidence:
     # ------------------------------------------------------------------------------------------ weighing
 
     def _weight(self, term: Term) -> float:
-        keys = term.values or (term.key,)
+        keys = {term.key, *term.values}
         frequency = max(self._frequency.get(key, 0) for key in keys)
         weight = math.log(1 + (self._n_sentences + 1) / (frequency + 1))
         return weight * (_QUESTION_WEIGHT if self._question.holds(term) else 1.0)

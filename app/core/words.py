@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-from app.core.numerals import figures
+from app.core.numerals import Figure, figures
 
 _CJK = (
     "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
@@ -96,9 +96,10 @@ class Term:
     """A word, number or pair of signs that carries meaning.
 
     Attributes:
-        key: what is compared; for numbers `figure.values` is compared instead.
+        key: what is compared; for numbers `values` is compared instead.
         start: half-open range in code points.
-        values: ways to read a number; empty for other kinds.
+        values: ways to read a number; empty for what is none. A word that may be a number ("the first") has
+        them too, and is held by its word or by its number.
         capital: begins with a capital letter.
         acronym: has at least two capitals and nothing small.
     """
@@ -116,14 +117,17 @@ def content_terms(text: str) -> list[Term]:
     """Give the terms of a text that carry meaning, in order; function words are left out."""
     found = figures(text)
     taken = {index for figure in found for index in range(figure.start, figure.end)}
-    terms = [
-        Term("/".join(sorted(figure.values)), figure.start, figure.end, Kind.NUMBER, figure.values)
-        for figure in found
-    ]
+    terms = [_of_figure(text, figure) for figure in found]
     for match in _PATTERN.finditer(text):
         if match.start() not in taken:
             terms.extend(_of_match(match))
     return sorted(terms, key=lambda term: (term.start, term.end))
+
+
+def _of_figure(text: str, figure: Figure) -> Term:
+    if figure.is_word:
+        return Term(stem(text[figure.start : figure.end]), figure.start, figure.end, Kind.WORD, figure.values)
+    return Term("/".join(sorted(figure.values)), figure.start, figure.end, Kind.NUMBER, figure.values)
 
 
 def _of_match(match: re.Match[str]) -> list[Term]:
@@ -227,8 +231,10 @@ class TermSet:
 
     def holds(self, term: Term) -> bool:
         """Tell whether the set has the term, or a word that shares most of its beginning."""
+        if not term.values.isdisjoint(self.values):
+            return True
         if term.kind is Kind.NUMBER:
-            return not term.values.isdisjoint(self.values)
+            return False
         if term.key in self.keys:
             return True
         if term.kind is not Kind.WORD or term.acronym or len(term.key) < _PREFIX:

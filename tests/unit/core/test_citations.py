@@ -50,6 +50,36 @@ def test_a_number_in_words_is_the_number() -> None:
     assert cited(answer) == [(2, "The X200 pump has a warranty of 24 months.", True)]
 
 
+@pytest.mark.parametrize(
+    ("answer", "text", "is_supported"),
+    [
+        ("The council approved it on May 3.", "The council approved it on the third of May.", True),
+        ("The council approved it on the third of May.", "On 3 May the council approved it.", True),
+        ("The council approved it on the 3rd of May.", "The council approved it on May third.", True),
+        ("The council approved it on the third of May.", "Council, 1990-05-03: it was approved.", True),
+        ("The council approved it on 3 May.", "The council approved it on 4 May.", False),
+        ("The council approved it on the fourth of May.", "The council approved it on May 3.", False),
+        ("The council approved it on May third.", "The council approved 3 of it in May 1990.", False),
+        ("There were 25 pumps in 1987.", "In nineteen eighty-seven there were twenty-five pumps.", True),
+        ("There were twenty-five pumps.", "There were 1,025 pumps.", False),
+        ("There were twenty-five pumps.", "There were twenty pumps, then five.", False),
+        ("The plant has 3 pumps.", "The third pump of the plant failed.", False),
+        ("The third pump failed.", "The plant has 3 pumps; one pump failed.", False),
+        ("The third pump failed.", "The 3rd pump failed.", True),
+        ("The 2nd pump failed.", "The second pump failed.", True),
+        ("The second pump failed.", "The 2nd pump failed.", True),
+        ("The 2nd pump failed.", "A pump failed after one second.", False),
+        ("It has 1,987 members.", "It has nineteen hundred and eighty-seven members.", True),
+        ("A third of the members left.", "One third of the members left.", True),
+        ("The first pump failed.", "Of all pumps, first a pump failed.", True),
+    ],
+)
+def test_numbers_and_dates_agree_by_value(answer: str, text: str, is_supported: bool) -> None:
+    result = attribute(answer, "", [Source(1, 1, 0, text)])
+    assert any(support.supported for support in result.supports) is is_supported
+    assert bool(result.unsupported) is not is_supported
+
+
 def test_each_sentence_has_its_own_place() -> None:
     answer = "She was born in Warsaw. She got the Nobel Prize in 1903."
     places = cited(answer, "Who was Marie Curie?")
