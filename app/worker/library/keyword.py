@@ -6,12 +6,13 @@ of characters; everything else is folded and stemmed by FTS5's own tokenizer (`p
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apsw
 
+from app.core.spellings import Spelled, spelled_numbers
 from app.worker.library.database import fetch
 
 _RUN = re.compile(
@@ -59,17 +60,21 @@ QUESTION_WORDS = ENGLISH_WORDS | OTHER_LATIN_WORDS
 
 @dataclass(frozen=True)
 class Term:
-    """One word of a question.
+    """One word or number of a question.
 
     Attributes:
         word: as typed; what FTS5 is asked for.
-        stem: as it stands in the index.
+        stem: as it stands in the index; the stems between spaces where a number has several words.
         is_prefix: a single character of a script without spaces: found at the start of a pair.
+        values: the ways to read a number; empty for a word. See app.core.numerals.
+        spellings: other ways to write the number, as words with their stems.
     """
 
     word: str
     stem: str
     is_prefix: bool = False
+    values: frozenset[str] = frozenset()
+    spellings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,26 +114,74 @@ class Stemmer:
         )
 
     def terms(self, question: str) -> list[Term]:
-        """Give the distinct terms of a question in order; grammatical words only if there is no other."""
-        data = index_text(question).encode("utf-8", "replace")
+        """Give the distinct terms of a question in order; grammatical words only if there is no other.
+
+        A number is one term, whatever it is written with.
+        """
+        text = index_text(question)
+        numbers = spelled_numbers(text)
         found: dict[str, Term] = {}
+        for term in self._words(text, numbers):
+            found.setdefault(term.stem, term)
+        telling = [
+            term for term in found.values() if term.values or term.word.casefold() not in QUESTION_WORDS
+        ]
+        return (telling or list(found.values()))[:_MAX_TERMS]
+
+    def _words(self, text: str, numbers: Sequence[Spelled]) -> Iterator[Term]:
+        """Yield the words of a text, and its numbers each where its first word stands."""
+        data = text.encode("utf-8", "replace")
+        spans = [
+            (len(text[: n.start].encode("utf-8", "replace")), len(text[: n.end].encode("utf-8", "replace")))
+            for n in numbers
+        ]
+        waiting = list(zip(spans, numbers, strict=True))
         for start, end, stem in self._tokenize(data, apsw.FTS5_TOKENIZE_QUERY, None, include_colocated=False):
+            while waiting and waiting[0][0][1] <= start:
+                waiting.pop(0)
+            if waiting and waiting[0][0][0] <= start:
+                if start == waiting[0][0][0]:
+                    yield self._number(text, waiting[0][1])
+                continue
             word = data[start:end].decode("utf-8", "replace")
             single = len(word) == 1 and _RUN.fullmatch(word) is not None
-            found.setdefault(stem, Term(word, stem, single))
-        telling = [term for term in found.values() if term.word.casefold() not in QUESTION_WORDS]
-        return (telling or list(found.values()))[:_MAX_TERMS]
+            yield Term(word, stem, single)
+
+    def _number(self, text: str, number: Spelled) -> Term:
+        typed = text[number.start : number.end]
+        spellings = tuple((way, " ".join(self.stems(way))) for way in number.spellings)
+        return Term(typed, " ".join(self.stems(typed)), values=number.values, spellings=spellings)
 
 
 def weigh(connection: apsw.Connection, terms: Iterable[Term]) -> list[WeighedTerm]:
-    """Look up in how many chunks each term stands."""
+    """Look up in how many chunks each term stands; ways to write a number that stand nowhere are dropped.
+
+    Of several words in a row no more is known than that they stand in no more chunks than the rarest of them.
+    A number counts as often as its most frequent way to be written.
+    """
     weighed = []
     for term in terms:
-        condition = "term >= ?1 AND term < ?1 || char(1114111)" if term.is_prefix else "term = ?1"
-        sql = f"SELECT coalesce(max(doc), 0) FROM keyword_terms WHERE {condition}"  # noqa: S608
-        ((n_chunks,),) = fetch(connection, sql, (term.stem,))
-        weighed.append(WeighedTerm(term, n_chunks))
+        n_chunks = _n_chunks(connection, term.stem, is_prefix=term.is_prefix)
+        counts = [(way, _n_chunks(connection, way[1])) for way in term.spellings]
+        if counts:
+            term = replace(term, spellings=tuple(way for way, count in counts if count))
+        weighed.append(WeighedTerm(term, max([n_chunks, *(count for _, count in counts)])))
     return weighed
+
+
+def _n_chunks(connection: apsw.Connection, stems: str, *, is_prefix: bool = False) -> int:
+    condition = "term >= ?1 AND term < ?1 || char(1114111)" if is_prefix else "term = ?1"
+    sql = f"SELECT coalesce(max(doc), 0) FROM keyword_terms WHERE {condition}"  # noqa: S608
+    words = stems.split(" ")
+    # SQLite counts by going through all places of a word: long for "and", which limits nothing anyway.
+    counted = [word for word in words if word not in QUESTION_WORDS] or words
+    n_chunks: list[int] = []
+    for stem in counted:
+        ((count,),) = fetch(connection, sql, (stem,))
+        n_chunks.append(count)
+        if not count:
+            break
+    return min(n_chunks)
 
 
 def without_common(terms: list[WeighedTerm], n_chunks: int) -> list[WeighedTerm]:
@@ -149,6 +202,7 @@ def match_expression(terms: Iterable[Term]) -> str:
     for term in terms:
         escaped = term.word.replace('"', '""')
         quoted.append(f'"{escaped}"{"*" if term.is_prefix else ""}')
+        quoted.extend(f'"{way}"' for way, _ in term.spellings)
     return " OR ".join(quoted)
 
 

@@ -5,11 +5,14 @@ import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import apsw
 
 from app.core.errors import UsageError
+from app.core.numerals import figures
+from app.core.spellings import in_digits
 from app.worker.library.catalogue import Catalogue
 from app.worker.library.database import Database, fetch, translated
 from app.worker.library.document_store import DocumentStore, Passage
@@ -19,6 +22,7 @@ from app.worker.library.keyword import (
     ENGLISH_WORDS,
     OTHER_LATIN_WORDS,
     Stemmer,
+    Term,
     WeighedTerm,
     search_keywords,
     weigh,
@@ -159,7 +163,7 @@ class SearchEngine:
         self, question: str, document_ids: Collection[int] | None, asked: Collection[int]
     ) -> DenseHits:
         assert self._embedder is not None
-        vector = self._embedder.embed([question])[0]
+        vector = self._embedder.embed([in_digits(question)])[0]
         return self._catalogue.nearest(vector, CANDIDATES, document_ids, asked)
 
     def _n_chunks(self, reader: apsw.Connection) -> int:
@@ -182,17 +186,34 @@ class SearchEngine:
 def gather_evidence(question: str, ranked: Ranked, passages: Mapping[int, Passage]) -> Evidence:
     """Give what speaks for an answer standing in the best passages."""
     n_chunks = ranked.n_chunks + _PRIOR_CHUNKS
-    weights = {item.term.stem: math.log(1 + n_chunks / (item.n_chunks + 0.5)) for item in ranked.terms}
-    total = sum(weights.values()) or 1.0
+    weights = [(item.term, math.log(1 + n_chunks / (item.n_chunks + 0.5))) for item in ranked.terms]
+    total = sum(weight for _, weight in weights) or 1.0
     best = [
         passages[item.chunk_id] for item in ranked.candidates[:GATE_PASSAGES] if item.chunk_id in passages
     ]
     coverage = 0.0
     for passage in best:
-        stems = set(ranked.stemmer.stems(f"{passage.title}\n{passage.heading}\n{passage.text}"))
-        coverage = max(coverage, sum(weights[stem] for stem in weights.keys() & stems) / total)
+        held = _Held(ranked.stemmer, f"{passage.title}\n{passage.heading}\n{passage.text}")
+        coverage = max(coverage, sum(weight for term, weight in weights if held.has(term)) / total)
     cosine = None if ranked.dense is None or not len(ranked.dense.scores) else float(ranked.dense.scores[0])
     return Evidence(coverage, cosine, language_of(" ".join([question, *(item.text for item in best[:1])])))
+
+
+class _Held:
+    """What terms a passage has; numbers are compared by what they mean, however they are written."""
+
+    def __init__(self, stemmer: Stemmer, text: str) -> None:
+        self._text = text
+        self._stems = set(stemmer.stems(text))
+
+    def has(self, term: Term) -> bool:
+        if term.stem in self._stems or not term.values:
+            return term.stem in self._stems
+        return not term.values.isdisjoint(self._values)
+
+    @cached_property
+    def _values(self) -> frozenset[str]:
+        return frozenset(value for figure in figures(self._text) for value in figure.values)
 
 
 def language_of(text: str) -> Language:

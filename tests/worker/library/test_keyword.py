@@ -74,6 +74,43 @@ def test_grammatical_words_are_left_out_unless_alone(database: Database) -> None
     assert len(stemmer.terms(" ".join(f"word{i}" for i in range(500)))) == 64
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("approved on the 3rd of May", "third"),
+        ("approved on the third day", "3rd"),
+        ("approved on May 3, late", "the third of May"),
+        ("twenty-five pumps", "25"),
+        ("25 pumps", "twenty five"),
+        ("it has 1,987 members", "1987"),
+        ("it has 1987 members", "1,987"),
+        ("since nineteen eighty-seven", "1987"),
+        ("1st of all", "the first"),
+        ("2 million people", "two million"),
+        ("丢了308分", "three hundred eight"),
+        ("it weighs 5kg", "5kg"),
+    ],
+)
+def test_numbers_are_found_however_they_are_written(
+    database: Database, documents: DocumentStore, text: str, question: str
+) -> None:
+    first, _ = store(documents, text, "nothing about twenty or five of them, 19 or 80")
+    assert search(database, question) == [first]
+
+
+def test_a_number_is_one_term(database: Database, documents: DocumentStore) -> None:
+    store(documents, "25 pumps", "twenty people", "25 people, five of them old")
+    reader = database.reader()
+    terms = Stemmer(reader).terms("How many of the twenty-five, 25 pumps and twenty-five people?")
+    assert [term.word for term in terms] == ["twenty-five", "25", "pumps", "people"]
+    weighed = weigh(reader, terms)
+    # The phrase stands in no more chunks than its rarest word, the digits in two.
+    assert [item.n_chunks for item in weighed] == [2, 2, 1, 2]
+    assert [way for way, _ in weighed[0].term.spellings] == ["25"]
+    assert [way for way, _ in weighed[1].term.spellings] == ["twenty five"]
+    assert weigh(reader, Stemmer(reader).terms("ninety-nine"))[0].term.spellings == ()
+
+
 @pytest.mark.parametrize("question", ['"', 'a" OR "b', "x* NEAR(y)", "-z", "col:x", "\x00", "^"])
 def test_no_question_is_syntax(database: Database, documents: DocumentStore, question: str) -> None:
     store(documents, "some text")

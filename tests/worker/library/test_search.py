@@ -15,6 +15,8 @@ TEXTS = [
     Text("leave", "Staff rules", "Employees are entitled to 30 days of paid vacation every year.", ""),
     Text("zh", "球队", "黑豹队的防守只丢了308分。他们在联赛中排名第六。", ""),
     Text("de", "Hausordnung", "Die Waschmaschine darf nur bis zehn Uhr abends benutzt werden.", ""),
+    Text("council", "Minutes", "The council approved the new budget on the 3rd of May. It was late.", ""),
+    Text("club", "Club", "In 1987 the club bought 30,000 bricks, and in 1988 a house.", ""),
 ]
 
 
@@ -54,6 +56,38 @@ def test_questions_are_answered_by_the_right_document(library: TextLibrary, ques
     assert outcome.found and THRESHOLD <= outcome.relevance <= 1
     assert [hit.score for hit in outcome.hits] == sorted((hit.score for hit in outcome.hits), reverse=True)
     assert outcome.hits[0].score <= 1
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "keyword"])
+@pytest.mark.parametrize(
+    ("question", "key"),
+    [
+        ("What did the council approve on the third of May?", "council"),
+        ("what was approved on may third", "council"),
+        ("What was bought in nineteen eighty-seven?", "club"),
+        ("Who bought thirty thousand bricks?", "club"),
+        ("Who is entitled to thirty days?", "leave"),
+    ],
+)
+def test_numbers_are_found_however_they_are_said(
+    library: TextLibrary, question: str, key: str, mode: str
+) -> None:
+    outcome = ask(library, question, mode)
+    assert first(library, outcome) == key
+    assert outcome.found
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What may one do with the second of them?",
+        "Which one did they sell on the seventh of June?",
+        "How many seconds are in one of those?",
+        "What did the tennis team win in nineteen eighty-six?",
+    ],
+)
+def test_numbers_alone_do_not_open_the_gate(library: TextLibrary, question: str) -> None:
+    assert not ask(library, question).found
 
 
 @pytest.mark.parametrize(
