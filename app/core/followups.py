@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app.core.fillers import without_fillers
 from app.core.sentences import split_sentences
 from app.core.words import CJK_POINTING, POINTING, POSSESSIVE, Kind, Term, TermSet, content_terms
 
@@ -79,6 +80,9 @@ _FRAMING = re.compile(
     r"|(?:explain|describe|summari[sz]e|outline|list|name)\s+(?:to\s+me\s+)?)"
     r"|what\s+(?:can|could)\s+you\s+tell\s+me\s+about\s+|what\s+do\s+you\s+know\s+about\s+"
     r"|i(?:\s+want|\s+would\s+like|['’]d\s+like)\s+to\s+know\s+(?:(?:more|something)\s+)?(?:about\s+)?"
+    r"|(?:do|would)\s+you\s+(?:happen\s+to\s+)?know\s+|i\s+(?:wonder|was\s+wondering|am\s+wondering)\s+"
+    r"|i['’]m\s+wondering\s+|(?:let\s+me|i\s+need\s+to)\s+know\s+"
+    r"|(?:(?:can|could|would|will)\s+you\s+(?:please\s+)?)?find\s+out\s+"
     r"|what\s+(?:do|does)\s+(?:the|this|these|my|our)\s+\w+\s+(?:say|tell|mention)\s+(?:about|on)\s+"
     r"|according\s+to\s+(?:the|this|these|my|our)\s+\w+\s*,\s*"
     r"|(?:erklär(?:e|en\s+sie)?|beschreib(?:e|en\s+sie)?|erzähl(?:e|en\s+sie)?|sag(?:e|en\s+sie)?|nenn(?:e|en\s+sie)?)\s+"
@@ -95,9 +99,10 @@ def stand_alone(question: str, earlier: Sequence[Turn]) -> str:
     """Give the question as it can be searched for.
 
     Args:
-        question: as the user typed it.
+        question: as the user typed or said it.
         earlier: the turns before it, oldest first.
     """
+    question = without_fillers(question)
     bare = _without_framing(question)
     if not earlier or not needs_context(question):
         return bare

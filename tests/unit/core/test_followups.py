@@ -116,3 +116,15 @@ def test_a_long_question_gives_both_of_its_ends() -> None:
 def test_the_end_of_the_question_is_always_kept(question: str, earlier: list[Turn]) -> None:
     words = question.split()
     assert not words or stand_alone(question, earlier).split()[-1:] == words[-1:]
+
+
+@pytest.mark.parametrize(
+    ("question", "query"),
+    [
+        ("um so hey can you tell me what the warranty is thanks", "what the warranty is"),
+        ("okay do you know who built the tower please", "who built the tower"),
+        ("I was wondering when it opened you know", "when it opened"),
+    ],
+)
+def test_spoken_questions_lose_what_says_nothing(question: str, query: str) -> None:
+    assert stand_alone(question, []) == query
