@@ -42,7 +42,8 @@ def test_gives_other_ways_to_write_a_number(question: str, typed: str, other: st
 
 
 @pytest.mark.parametrize(
-    "question", ["one of them", "may I", "a second", "3.50 euros", "0 or 1", "in May", "X200", "007", "7kg", ""]
+    "question",
+    ["one of them", "may I", "a second", "3.50 euros", "0 or 1", "in May", "X200", "007", "7kg", ""],
 )
 def test_leaves_out_what_can_be_written_in_one_way(question: str) -> None:
     assert "May" not in ways(question)
