@@ -53,6 +53,8 @@ class VoiceDriver:
 
     Attributes:
         seen: what was seen, by part.
+        echo_db: by how much the loudspeaker is louder in the microphone than who interrupts; None: mute.
+        echo_delay_ms: by how much it is heard later.
     """
 
     def __init__(self, driver: Driver, card: SoundCard, data_dir: Path, folder: Path) -> None:
@@ -61,6 +63,8 @@ class VoiceDriver:
         self.seen, self.window = driver.seen, driver.window
         self.composer = driver.window.chat_pane.composer
         self.voice = driver.window.voice
+        self.echo_db: float | None = None
+        self.echo_delay_ms = 0
         self._spoken: dict[str, Samples] = {}
         self._states: dict[str, FileState] = {}
         driver.program.session.file_changed.connect(self._on_file)
@@ -200,6 +204,11 @@ class VoiceDriver:
         await self.driver.until("listening", lambda: self._hands_free_phase() == LISTENING, 120)
         interruption = await self.speech(_INTERRUPTION)
         room_sink = f"{MICROPHONE}.room"
+        if self.echo_db is not None:
+            self.card.add_echo(min(self.echo_db, 0.0), self.echo_delay_ms)
+            interruption = _louder(interruption, -max(self.echo_db, 0.0))
+            self.seen["turn_before"] = await self._turn(SPOKEN_QUESTION)  # not cut by its own echo
+            await self.driver.until("listening", lambda: self._hands_free_phase() == LISTENING, 120)
         async with self.recorded() as speaker, self.recorded(room_sink) as room:
             await asyncio.to_thread((await self.say(SPOKEN_QUESTION)).wait)
             await self.driver.until("sound", lambda: _is_loud(speaker.samples()), 120)
@@ -210,7 +219,7 @@ class VoiceDriver:
             self.driver.shoot("interrupted")
             await asyncio.to_thread(playing.wait)
             spoken, sounded = room.samples(), speaker.samples()
-        began = n_room + int(np.argmax(np.abs(spoken[n_room:]) > _LOUD))
+        began = n_room + _begin_of(interruption, spoken[n_room:], room.rate)
         # Both recordings end at the same moment, so places are counted from there.
         began_before_end_s = (len(spoken) - began) / room.rate
         loud = np.flatnonzero(np.abs(sounded) > _LOUD)
@@ -352,6 +361,20 @@ def _is_loud(samples: Samples) -> bool:
     return bool(np.any(np.abs(samples) > _LOUD))
 
 
+def _louder(samples: Samples, gain_db: float) -> Samples:
+    louder: Samples = np.rint(samples * 10 ** (gain_db / 20)).astype(np.int16)
+    return louder
+
+
+def _begin_of(said: Samples, heard: Samples, rate: int) -> int:
+    """Find where something that was said becomes loud, among whatever else was heard (cross-correlation)."""
+    n_said = len(said) * rate // _SPEECH_RATE
+    wanted = np.interp(np.arange(n_said) * _SPEECH_RATE / rate, np.arange(len(said)), said)
+    n_points = 1 << (len(heard) + n_said).bit_length()
+    likeness = np.fft.irfft(np.fft.rfft(heard, n_points) * np.conj(np.fft.rfft(wanted, n_points)), n_points)
+    return int(np.argmax(likeness[: len(heard)])) + int(np.argmax(np.abs(wanted) > _LOUD))
+
+
 def _ended(driver: Driver, before: object = None) -> bool:
     answer = driver.answer()
     return answer is not None and answer is not before and answer.state != "streaming"
@@ -383,6 +406,7 @@ async def job(driver: Driver, options: argparse.Namespace) -> None:
     await driver.ingested()
     with tempfile.TemporaryDirectory() as folder:
         voice = VoiceDriver(driver, options.card, Path(options.data_dir), Path(folder))
+        voice.echo_db, voice.echo_delay_ms = options.echo_db, options.echo_delay_ms
         await voice._set(max_tokens=48)
         for part in options.parts:
             await PARTS[part](voice)
@@ -396,6 +420,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--data-dir", required=True, help="data folder")
     parser.add_argument("--shots", type=Path, help="save pictures here")
+    parser.add_argument("--echo-db", type=float, help="barge-in: the loudspeaker against who interrupts it")
+    parser.add_argument("--echo-delay-ms", type=int, default=80, help="barge-in: how late it is heard")
     parser.add_argument("--size", default="1400x860", help="of the window")
     options = parser.parse_args()
     options.guide = False

@@ -145,6 +145,21 @@ class SoundCard:
             ),
         ]
 
+    def add_echo(self, gain_db: float, delay_ms: int, speaker: str = SPEAKER, name: str = MICROPHONE) -> None:
+        """Let a microphone hear a loudspeaker from now on, softer or louder and later."""
+        module = self._load(
+            "module-loopback",
+            f"source={speaker}.monitor",
+            f"sink={name}.{_ROOM}",
+            f"latency_msec={delay_ms}",
+            "adjust_time=0",  # else it changes the rate until the delay is exact, which no room does
+            "remix=no",
+        )
+        self._modules[name].append(module)
+        inputs = self._pactl("list", "sink-inputs").split("Sink Input #")
+        (number,) = (part.split()[0] for part in inputs if f"Owner Module: {module}\n" in part)
+        self._pactl("set-sink-input-volume", number, f"{gain_db:.1f}dB")
+
     def remove(self, name: str) -> None:
         """Unplug a loudspeaker or microphone."""
         for module in reversed(self._modules.pop(name)):

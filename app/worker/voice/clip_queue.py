@@ -71,9 +71,9 @@ class _Stretch:
 
 @dataclass
 class _Past:
-    """What is or was heard from `time` on."""
+    """What is or was heard from number `first` of the time line on."""
 
-    time: float
+    first: int
     samples: Samples
     volume: float
 
@@ -82,7 +82,9 @@ class ClipQueue:
     """Clips in order, and where in them the ear is. Not locked: its owner calls from one thread at a time.
 
     Frames are samples of the running stream, counted from its start. A clock says when each is heard: the
-    sound system tells for every buffer how long it will wait, and between buffers time goes on.
+    sound system tells for every buffer how long it will wait, and between buffers time goes on. What was sent
+    stands on a time line of 16,000 numbers a second of that clock. It is laid once, when a stream starts (or
+    the clock jumps), and counted from there, so that an echo stays where it is however the clock trembles.
     """
 
     def __init__(self) -> None:
@@ -95,6 +97,7 @@ class ClipQueue:
         self._n_lead = 0
         self._frames = 0
         self._start: float | None = None
+        self._line_start: float | None = None
         self._gain = 0.0
 
     def add(self, clip: Clip) -> None:
@@ -118,7 +121,7 @@ class ClipQueue:
         self._rate = sample_rate
         self._device = device
         self._frames = 0
-        self._start = None
+        self._start = self._line_start = None
         self._stretches.clear()
         self._gain = 0.0
 
@@ -173,9 +176,12 @@ class ClipQueue:
     def _remember(self, clip: Clip, frame: int, n_samples: int) -> None:
         ratio = SPEECH_RATE / clip.sample_rate
         first, last = round(clip.written * ratio), round((clip.written + n_samples) * ratio)
-        time = self._time_of(frame)
-        self._past.append(_Past(time, clip.at_speech_rate[first:last], clip.volume))
-        while self._past and self._past[0].time < time - REMEMBERED_S:
+        if self._line_start is None:
+            self._line_start = self._start or 0.0
+        clip_start = self._line_start + (frame - clip.written) / self._rate
+        first_number = round(clip_start * SPEECH_RATE) + first
+        self._past.append(_Past(first_number, clip.at_speech_rate[first:last], clip.volume))
+        while self._past[0].first < first_number - REMEMBERED_S * SPEECH_RATE:
             self._past.popleft()
 
     # --------------------------------------------------------------------------------------- hearing
@@ -185,11 +191,9 @@ class ClipQueue:
         start = heard_at - self._frames / self._rate
         if self._start is None or abs(start - self._start) > _DRIFT_S:
             self._start = start
+            self._line_start = None
         else:
             self._start += _FOLLOW * (start - self._start)
-
-    def _time_of(self, frame: int) -> float:
-        return (self._start or 0.0) + frame / self._rate
 
     def advance(self, now: float) -> None:
         """Count what has been heard by now."""
@@ -212,7 +216,8 @@ class ClipQueue:
         for clip in self._clips:
             n_repeated = round(REPEATED_S * clip.sample_rate) if clip.heard < len(clip.samples) else 0
             clip.written = min(clip.written, max(clip.heard - n_repeated, 0))
-        self._past = deque(_until(past, now) for past in self._past if past.time < now)
+        last = round(now * SPEECH_RATE)
+        self._past = deque(_until(past, last) for past in self._past if past.first < last)
         self.restart(self._rate, self._device)
 
     def next_clip(self) -> Clip | None:
@@ -232,20 +237,19 @@ class ClipQueue:
                 return stretch.position + into < len(stretch.clip.samples)
         return False
 
-    def recent(self, seconds: float, now: float) -> NDArray[np.float32]:
-        """Give what was heard in the last seconds, -1 to 1, 16,000 a second; zeros where it was quiet."""
-        out = np.zeros(round(min(seconds, REMEMBERED_S) * SPEECH_RATE), np.float32)
-        begin = now - len(out) / SPEECH_RATE
+    def heard(self, first: int, n_samples: int) -> NDArray[np.float32]:
+        """Give a part of the time line, see `ports.TimeLine`; zeros where it was quiet."""
+        out = np.zeros(n_samples, np.float32)
         for past in reversed(self._past):
-            if past.time + len(past.samples) / SPEECH_RATE < begin:
+            at = past.first - first
+            if at + len(past.samples) <= 0:
                 break
-            at = round((past.time - begin) * SPEECH_RATE)
-            samples = past.samples[max(-at, 0) : max(len(out) - at, 0)]
+            samples = past.samples[max(-at, 0) : max(n_samples - at, 0)]
             at = max(at, 0)
             out[at : at + len(samples)] = samples.astype(np.float32) * (past.volume / 32768.0)
         return out
 
 
-def _until(past: _Past, now: float) -> _Past:
+def _until(past: _Past, last: int) -> _Past:
     """Cut off what was never heard."""
-    return _Past(past.time, past.samples[: max(round((now - past.time) * SPEECH_RATE), 0)], past.volume)
+    return _Past(past.first, past.samples[: last - past.first], past.volume)

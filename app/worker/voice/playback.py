@@ -27,7 +27,6 @@ RESTING_S = 0.5
 POSITION_S = 0.1
 IDLE_S = 1.0
 """The stream stays open this long behind the last sound, for the next sentence, and in a pause."""
-AHEAD_S = 0.1
 LEAD_S = 0.04
 """Silence at the start of a stream: some systems swallow the first moment."""
 STALLED_S = 3.0
@@ -196,10 +195,15 @@ class Playback:
         with self.lock:
             return not self._is_paused and self._queue.is_sounding(time.monotonic())
 
-    def recent(self, seconds: float) -> NDArray[np.float32]:
-        """See `ports.Loudspeaker`. It ends a moment ahead of what is heard by the system's account."""
+    @staticmethod
+    def now() -> int:
+        """See `ports.TimeLine`."""
+        return round(time.monotonic() * SPEECH_RATE)
+
+    def heard(self, first: int, n_samples: int) -> NDArray[np.float32]:
+        """See `ports.TimeLine`."""
         with self.lock:
-            return self._queue.recent(seconds, time.monotonic() + AHEAD_S)
+            return self._queue.heard(first, n_samples)
 
     def drop(self, arrival: int) -> None:
         """Be silent at once and end what was asked for before this place in the order of requests."""

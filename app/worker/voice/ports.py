@@ -39,15 +39,26 @@ class Microphones(Protocol):
         """
 
 
-class Loudspeaker(Protocol):
+class TimeLine(Protocol):
+    """What a loudspeaker plays and when: a line of numbers, 16,000 a second of a clock.
+
+    Samples that follow each other in the sound follow each other on the line; only where a stream begins
+    does it trust the sound system's account of when that will be heard.
+    """
+
+    def now(self) -> int:
+        """Give the number of this moment."""
+
+    def heard(self, first: int, n_samples: int) -> NDArray[np.float32]:
+        """Give what was sent to be heard from a number on, -1 to 1; zeros where it was quiet."""
+
+
+class Loudspeaker(TimeLine, Protocol):
     """What is heard."""
 
     @property
     def is_sounding(self) -> bool:
         """Whether something is heard at this moment (not paused, not silent between sentences)."""
-
-    def recent(self, seconds: float) -> NDArray[np.float32]:
-        """Give what was sent to the loudspeaker last, -1 to 1, 16,000 a second; zeros where it was quiet."""
 
     def interrupt(self) -> bool:
         """Be silent at once because somebody speaks; give whether anything was heard. Any thread."""

@@ -30,7 +30,7 @@ class Recorder:
         self._microphones = microphones
         self._understanding = understanding
         self._loudspeaker = loudspeaker
-        self._echo = EchoFilter(loudspeaker.recent)
+        self._echo = EchoFilter(loudspeaker)
         self._lock = threading.Lock()
         self._listening: Listening | None = None
         self._finished_before = -1

@@ -138,9 +138,13 @@ class Speaker:
         """Whether something is heard at this moment (not paused, not silent between sentences)."""
         return self._playback.is_sounding
 
-    def recent(self, seconds: float) -> NDArray[np.float32]:
-        """Give what was sent to the loudspeaker last, -1 to 1, 16,000 a second; zeros where it was quiet."""
-        return self._playback.recent(seconds)
+    def now(self) -> int:
+        """See `ports.TimeLine`."""
+        return self._playback.now()
+
+    def heard(self, first: int, n_samples: int) -> NDArray[np.float32]:
+        """See `ports.TimeLine`."""
+        return self._playback.heard(first, n_samples)
 
     def interrupt(self) -> bool:
         """Be silent at once because somebody speaks; give whether anything was heard. Any thread.

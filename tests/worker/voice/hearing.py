@@ -192,7 +192,7 @@ class Loudspeaker:
 
     Attributes:
         position: samples of it that were sent.
-        plays_on: each look at what was sent last finds one block more.
+        plays_on: each look at the clock finds one block more.
         interrupted_at: position at which it was silenced; None while it was not.
     """
 
@@ -208,16 +208,18 @@ class Loudspeaker:
         """Whether it plays."""
         return self.interrupted_at is None and self.position < len(self._waveform)
 
-    def recent(self, seconds: float) -> Waveform:
-        """Give what was sent last."""
-        n_samples = int(seconds * SPEECH_RATE)
+    def now(self) -> int:
+        """Give the number of this moment."""
         if self.plays_on:
             self.position += BLOCK
+        return self.position
+
+    def heard(self, first: int, n_samples: int) -> Waveform:
+        """Give a part of what was sent, zeros before and behind it."""
         end = self.position if self.interrupted_at is None else self.interrupted_at
-        played = np.concatenate(
-            [np.zeros(n_samples, np.float32), self._waveform[:end], np.zeros(1, np.float32)]
-        )
-        return played[-n_samples:]
+        line = np.concatenate([np.zeros(n_samples, np.float32), self._waveform[:end]])
+        part = line[max(first + n_samples, 0) :][:n_samples]
+        return np.concatenate([part, np.zeros(n_samples - len(part), np.float32)])
 
     def interrupt(self) -> bool:
         """Be silent."""

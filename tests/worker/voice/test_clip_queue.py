@@ -168,22 +168,39 @@ def test_what_was_heard_last_is_known() -> None:
     level = Clip(np.full(100, 16_384, np.int16), RATE, 0.5, 100, np.full(1600, 16_384, np.int16))
     queue = filled(level)
     write(queue, 200, at=1.0)
-    recent = queue.recent(0.3, now=1.2)
-    assert recent.shape == (4800,)
-    assert recent.dtype == np.float32
-    heard = np.flatnonzero(recent)
-    assert heard[0] == pytest.approx(1600, abs=16)
-    assert heard[-1] == pytest.approx(3200, abs=16)
-    assert recent[2400] == pytest.approx(0.25, abs=0.001)
-    assert not np.any(queue.recent(0.5, now=20.0))
-    assert len(queue.recent(1e9, now=20.0)) == 480_000
+    heard = queue.heard(14_400, 4800)
+    assert heard.shape == (4800,)
+    assert heard.dtype == np.float32
+    assert list(np.flatnonzero(heard)) == list(range(1600, 3200))
+    assert heard[2400] == pytest.approx(0.25, abs=0.001)
+    assert not np.any(queue.heard(312_000, 8000))
+
+
+def test_the_time_line_is_as_even_as_the_sound() -> None:
+    """However the clock trembles, samples that follow each other stand beside each other."""
+    rising = np.arange(1, 16_001, dtype=np.int16)
+    queue = filled(Clip(np.zeros(1000, np.int16), RATE, 1.0, 0, rising))
+    trembling = np.random.default_rng(5).uniform(-0.01, 0.01, 20)
+    for at, late in enumerate(trembling):
+        queue.fill(50, 0.0, 1.0 + 0.05 * at + late)
+    heard = np.rint(queue.heard(round((1 + trembling[0]) * 16_000), 16_000) * 32768)
+    assert np.array_equal(heard, rising)
+
+
+def test_the_time_line_jumps_where_the_clock_does() -> None:
+    queue = filled(Clip(np.full(100, 500, np.int16), RATE, 1.0, 0, np.full(1600, 500, np.int16)))
+    queue.fill(50, 0.0, 1.0)
+    queue.fill(50, 0.0, 1.5)
+    heard = np.flatnonzero(queue.heard(0, 48_000))
+    assert heard[0] == 16_000
+    assert heard[-1] == 24_799
 
 
 def test_what_was_cut_off_was_not_heard() -> None:
     queue = filled(clip(100))
     write(queue, 100, at=1.0)
     queue.rewind(1.05)
-    heard = np.flatnonzero(queue.recent(1.0, now=1.9))
+    heard = np.flatnonzero(queue.heard(14_400, 16_000))
     assert len(heard) == pytest.approx(800, abs=32)
 
 

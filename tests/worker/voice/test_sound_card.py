@@ -136,7 +136,9 @@ def test_what_is_said_is_heard(card: SoundCard, speaker: Speaker) -> None:
         recorded = recording.stop()
     assert isinstance(ended, SoundPlayed)
     assert asked.has_started
-    wanted = speaker._playback._queue.recent(30.0, asked.ended_at)  # what the echo guard believes was heard
+    wanted = speaker.heard(
+        round((asked.ended_at - 30.0) * 16_000), 480_000
+    )  # what the echo guard believes was heard
     heard = envelope(recorded, RATE)
     guard = envelope((wanted * 32767).astype(np.int16), 16_000)
     spoken = guard[np.flatnonzero(guard > 50)[0] : np.flatnonzero(guard > 50)[-1]]

@@ -434,7 +434,7 @@ def test_speaking_interrupts(stage: Stage) -> None:
     asked = [stage.say(80_000), stage.say(80)]
     stage.wait_for_sound()
     stage.wait_until(lambda: stage.speaker.is_sounding)
-    assert stage.speaker.recent(1.0).max() > 0.02
+    assert stage.speaker.heard(stage.speaker.now() - 16_000, 16_000).max() > 0.02
     assert stage.speaker.interrupt()
     for each in asked:
         each.wait()
