@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app.worker.inference.random_model import TYPES, RandomModel
+from scripts.random_shapes import MixtureModel, WideHeadModel, WindowModel
 
 PRESETS = {
     "tiny": RandomModel(n_layers=4, width=512, n_heads=8, n_kv_heads=4, inner=1536),
@@ -24,6 +25,9 @@ PRESETS = {
     "1b": RandomModel(n_layers=16, width=2048, n_heads=32, n_kv_heads=8, inner=8192),
     "3b": RandomModel(n_layers=28, width=3072, n_heads=24, n_kv_heads=8, inner=8192),
     "8b": RandomModel(n_layers=32, width=4096, n_heads=32, n_kv_heads=8, inner=14_336),
+    "mixture": MixtureModel(n_layers=8, width=1024, n_heads=16, n_kv_heads=4, inner=2048),
+    "qwen3": WideHeadModel(n_layers=16, width=1024, n_heads=16, n_kv_heads=8, inner=3072),
+    "gemma3": WindowModel(n_layers=26, width=1152, n_heads=4, n_kv_heads=1, inner=6912, is_tied=True),
 }
 
 

@@ -72,6 +72,10 @@ CASES = (
     Case("1b Q4_K", 16_384, "q8_0"),
     Case("1b F16", 2048, "f16", 1900),
     Case("3b Q4_0", 2048, "f16", 1900),
+    Case("mixture Q4_K", 4096, "f16", 3900),
+    Case("qwen3 Q4_K", 4096, "f16", 3900),
+    Case("gemma3 Q4_0, tied", 8192, "f16", 3900),
+    Case("gemma3 Q4_0, tied", 16_384, "q8_0", 1024),
 )
 
 

@@ -1,6 +1,7 @@
 """This machine is calibrated with models of random weights, which leave nothing behind."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,15 @@ def test_every_storage_computes_numbers(storage: str, tmp_path: Path, abort: Abo
     )
     assert timing.token_s > 0
     assert timing.n_params == 512 * 256 + 256 + 2 * (2 * 256 + 2 * 256 * 256 + 2 * 256 * 128 + 3 * 256 * 512)
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize("preset", ["mixture", "qwen3", "gemma3"])
+def test_other_families_compute_numbers(preset: str, tmp_path: Path, abort: AbortFlag) -> None:
+    small = replace(make_gguf.PRESETS[preset], n_layers=6, width=256, inner=512, n_vocab=512)
+    path = small.write(tmp_path / "model.gguf")
+    assert shape_of(read_head(path)).n_layers == 6
+    assert calibrating._timing(path, 1, 0, calibrating._Stopping(abort, never)).token_s > 0
 
 
 @pytest.mark.usefixtures("backend")
