@@ -120,11 +120,16 @@ def test_every_storage_computes_numbers(storage: str, tmp_path: Path, abort: Abo
 
 @pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("preset", ["mixture", "qwen3", "gemma3"])
-def test_other_families_compute_numbers(preset: str, tmp_path: Path, abort: AbortFlag) -> None:
+def test_other_families_compute_numbers(
+    preset: str, tmp_path: Path, abort: AbortFlag, caplog: pytest.LogCaptureFixture
+) -> None:
     small = replace(make_gguf.PRESETS[preset], n_layers=6, width=256, inner=512, n_vocab=512)
     path = small.write(tmp_path / "model.gguf")
     assert shape_of(read_head(path)).n_layers == 6
     assert calibrating._timing(path, 1, 0, calibrating._Stopping(abort, never)).token_s > 0
+    # The whole context is kept, so that turns can be taken back; the engine remarks on it.
+    assert all("full-size SWA cache" in record.getMessage() for record in caplog.records)
+    caplog.clear()
 
 
 @pytest.mark.usefixtures("backend")
