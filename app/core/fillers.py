@@ -42,7 +42,9 @@ _SMALL = (
     "|was wondering|well|wonder|wondering|would|yeah|yep|yes|you"
 )
 _ASKING = "what|which|who|whom|whose|when|where|why|how"
+_LAST = 200  # characters in which a question ends
 _GAP = r"[\s,.…!;:–—-]+"
+_WHOLE_GAP = rf"(?<![\s,.…!;:–—-]){_GAP}"  # from its beginning, or long runs of spaces would take for ever
 _SOUND = re.compile(rf"(?<![\w'’-])(?:{_SOUNDS})(?![\w'’-])[,.…]*\s*")
 _FIRST_SOUND = re.compile(rf"^\W*(?:(?!(?-i:U[MH]))(?:{_SOUNDS}){_GAP})+", re.IGNORECASE)
 _OPENER = re.compile(
@@ -50,7 +52,7 @@ _OPENER = re.compile(
     re.IGNORECASE,
 )
 _SMALL_RUN = re.compile(rf"^\W*(?:(?:{_SMALL}){_GAP})+(?=(?:{_ASKING})(?!\w))", re.IGNORECASE)
-_CLOSER = re.compile(rf"(?:{_GAP}(?:{_CLOSERS}))+(?P<end>[\s.!?]*)$", re.IGNORECASE)
+_CLOSER = re.compile(rf"(?:{_WHOLE_GAP}(?:{_CLOSERS}))+(?P<end>[\s.!?]*)$", re.IGNORECASE)
 
 
 def without_fillers(question: str) -> str:
@@ -60,6 +62,7 @@ def without_fillers(question: str) -> str:
     text = _SMALL_RUN.sub("", text)
     while text != (text := _OPENER.sub("", text, count=1)):
         pass
-    shorter = _CLOSER.sub(lambda match: match["end"], text)
+    head, tail = text[:-_LAST], text[-_LAST:]
+    shorter = head + _CLOSER.sub(lambda match: match["end"], tail)
     text = (shorter if content_terms(shorter) else text).strip()
     return text if re.search(r"\w", text) else question

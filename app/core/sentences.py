@@ -15,8 +15,8 @@ _CLOSING = "\"'”’»›)\\]}」』）》〉】〕"
 _CANDIDATE = re.compile(
     # An end mark that stands without a space after it: CJK, Devanagari, Urdu, Ethiopic.
     rf"(?P<wide>[。！？｡．।॥۔።]+[!?！？…]*[{_CLOSING}]*)"
-    # One that counts only before white space.
-    rf"|(?P<narrow>[.!?…؟]+[{_CLOSING}]*(?=\s))"
+    # One that counts only before white space. A run of marks is looked at once, from its beginning.
+    rf"|(?P<narrow>(?<![.!?…؟])[.!?…؟]++[{_CLOSING}]*+(?=\s))"
     # A blank line, or a line that begins a list item, a heading, a table row or a quotation.
     r"|(?P<break>\n[^\S\n]*(?:\n|(?=(?:[-*+•‣◦▪–—]|\d{1,3}[.)]|[A-Za-z][.)]|\(\w{1,3}\))[^\S\n]|\#{1,6}[^\S\n]|[|>])))"
 )

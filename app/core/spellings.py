@@ -1,7 +1,8 @@
 """How else the numbers of a question may be written in the texts that keyword search goes through."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from app.core.number_reading import said_numbers
@@ -38,12 +39,16 @@ class Spelled:
 def spelled_numbers(question: str) -> list[Spelled]:
     """Find the numbers that can be written in more than one way, in order of their place."""
     found = figures(question)
+    months: dict[tuple[int, str], set[Figure]] = {}
+    for figure in found:
+        for month in _months(question, figure):
+            months.setdefault(month, set()).add(figure)
     spelled = []
     for figure in found:
         if question[figure.end : figure.end + 1].isalnum():
             continue  # "5kg" is one word to keyword search
         typed = question[figure.start : figure.end]
-        ways = dict.fromkeys([*_ways(figure.values, typed), *_days(question, figure, found)])
+        ways = dict.fromkeys([*_ways(figure.values, typed), *_days(figure, months)])
         ways.pop(" ".join(re.findall(r"[^\W_]+", typed.casefold())), None)
         short = tuple(way for way in ways if way.count(" ") < _MAX_WORDS)
         if short:
@@ -102,12 +107,12 @@ def _cardinals(number: int) -> Iterator[str]:
             return
 
 
-def _days(question: str, day: Figure, found: Sequence[Figure]) -> Iterator[str]:
+def _days(day: Figure, months: Mapping[tuple[int, str], AbstractSet[Figure]]) -> Iterator[str]:
     """Give a day with the months that the question has beside it: "may 3", "3 may", "05 03"."""
     days = [int(match[1]) for value in day.values if (match := _ORDINAL.fullmatch(value))]
-    others = [figure for figure in found if figure != day]
-    for month, typed in (item for figure in others for item in _months(question, figure)):
-        for number in days:
+    others = [month for month, named_by in months.items() if named_by != {day}] if days else []
+    for number in days:
+        for month, typed in others:
             for name in month_names(month, typed):
                 yield from (f"{name} {number}", f"{number} {name}")
             yield f"{month:02d} {number:02d}"

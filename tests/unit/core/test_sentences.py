@@ -83,3 +83,9 @@ def test_every_visible_character_stands_in_exactly_one_range(text: str) -> None:
 @given(st.text(max_size=200))
 def test_any_text_is_taken(text: str) -> None:
     assert "".join(json.dumps(text[a:b]) for a, b in split_sentences(text)).isascii()
+
+
+def test_a_run_of_marks_is_looked_at_once() -> None:
+    """It would take minutes, looked at from each of its marks anew."""
+    text = "Contents" + "." * 100_000 + "7"
+    assert "".join(text[start:end] for start, end in split_sentences(text)) == text
