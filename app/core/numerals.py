@@ -35,7 +35,8 @@ _ENDING = re.compile(
 _MAX_ORDINAL_DIGITS = 12
 _MAX_DAY = 31
 _MONTH_BEFORE = re.compile(
-    r"(?P<joint>(?:[^\W\d_]+[ ])?)(?P<month>(?!the[ ])[^\W\d_]+)[.,]?[ \u00a0\u202f](?:the[ ])?$",
+    r"(?P<joint>(?:[^\W\d_]+[ ])?)(?P<month>(?!the[ ])[^\W\d_]+)(?P<mark>[.,]?)[ \u00a0\u202f]"
+    r"(?P<article>(?:the[ ])?)$",
     re.IGNORECASE,
 )
 _MONTH_AFTER = re.compile(
@@ -73,6 +74,7 @@ _MONTHS = {
     for row in rows
     for month, name in enumerate(row.split(), start=1)
 }
+_FULL_NAMES = frozenset(name for rows in _MONTH_NAMES.values() for name in rows[0].split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _months_beside(text: str, start: int, end: int, certainty: Certainty = Certa
     found = []
     look_from = max(0, start - _LOOK_BACK)
     before = _MONTH_BEFORE.search(text[look_from:start])
-    if before and not _is_verb_before(before, certainty):
+    if before and not _ends_sentence(before) and not _is_verb_before(before, certainty):
         found += _months(before["month"], look_from + before.start("month"))
     after = _MONTH_AFTER.match(text, end)
     if after and (end - start <= 2 or after["joint"] != ". ") and not _is_verb_behind(text, after):
@@ -196,6 +198,11 @@ def _months_beside(text: str, start: int, end: int, certainty: Certainty = Certa
 def _months(word: str, start: int) -> list[Figure]:
     month = _MONTHS.get(word.casefold())
     return [Figure(start, start + len(word), frozenset({f"month {month}"}))] if month else []
+
+
+def _ends_sentence(before: re.Match[str]) -> bool:
+    """Tell "in October. The second point" from "Oct. 5"."""
+    return before["mark"] == "." and (bool(before["article"]) or before["month"].casefold() in _FULL_NAMES)
 
 
 def _is_verb_before(before: re.Match[str], certainty: Certainty) -> bool:

@@ -127,7 +127,9 @@ def content_terms(text: str) -> list[Term]:
 def _of_figure(text: str, figure: Figure) -> Term:
     if figure.is_word:
         return Term(stem(text[figure.start : figure.end]), figure.start, figure.end, Kind.WORD, figure.values)
-    return Term("/".join(sorted(figure.values)), figure.start, figure.end, Kind.NUMBER, figure.values)
+    is_month = all(value.startswith("month ") for value in figure.values)
+    key = stem(text[figure.start : figure.end]) if is_month else "/".join(sorted(figure.values))
+    return Term(key, figure.start, figure.end, Kind.NUMBER, figure.values)
 
 
 def _of_match(match: re.Match[str]) -> list[Term]:
@@ -216,14 +218,14 @@ class TermSet:
     """A set of terms that tells whether it holds one, inflected or not.
 
     Attributes:
-        keys: of the terms that are no numbers.
+        keys: of the terms that are no numbers, and of months beside one: "October 1987" holds "October".
         values: every way to read its numbers.
     """
 
     def __init__(self, terms: Iterable[Term]) -> None:
         """Index the terms."""
         terms = tuple(terms)
-        self.keys = {term.key for term in terms if term.kind is not Kind.NUMBER}
+        self.keys = {term.key for term in terms if term.kind is not Kind.NUMBER or term.key.isalpha()}
         self.values = {value for term in terms for value in term.values}
         self._by_prefix: dict[str, list[str]] = {}
         for key in self.keys:
