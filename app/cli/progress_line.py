@@ -26,3 +26,9 @@ class ProgressLine:
             sys.stderr.write(f"\r{' ' * self._width}\r")
             sys.stderr.flush()
             self._width = 0
+
+    def end(self) -> None:
+        """Leave it, and go on below."""
+        if self._width:
+            sys.stderr.write("\n")
+            self._width = 0

@@ -7,6 +7,8 @@ Source: the loaders of ctransformers 0.2.27, `models/llms/*.cc`, `models/ggml/ll
 import re
 from dataclasses import dataclass
 
+from app.core import gguf
+
 # The magics as their bytes stand in the file: little-endian numbers that spell the name backwards.
 GGML, GGMF, GGJT, GGLA, GGCC = b"lmgg", b"fmgg", b"tjgg", b"algg", b"ccgg"
 MAGICS = frozenset({GGML, GGMF, GGJT, GGLA, GGCC})
@@ -14,21 +16,8 @@ MAGICS = frozenset({GGML, GGMF, GGJT, GGLA, GGCC})
 QUANTIZED_VERSION = 2  # of blocks; older ones have other sizes
 GGJT_VERSIONS, GGCC_VERSION = (1, 2, 3), 10
 
-# Tensor type: (weights per block, bytes per block).
-TENSOR_TYPES = {
-    0: (1, 4),
-    1: (1, 2),
-    2: (32, 18),
-    3: (32, 20),
-    6: (32, 22),
-    7: (32, 24),
-    8: (32, 34),
-    10: (256, 84),
-    11: (256, 110),
-    12: (256, 144),
-    13: (256, 176),
-    14: (256, 210),
-}
+TENSOR_TYPES = {n: gguf.TENSOR_TYPES[n] for n in (0, 1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14)}
+"""Those of GGUF that these files can have: (weights per block, bytes per block)."""
 PLAIN_TYPES = (0, 1)
 # How most tensors of a file are stored, by the number in its header.
 STORAGE = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",

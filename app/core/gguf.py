@@ -54,7 +54,7 @@ _SCALARS: dict[int, struct.Struct] = {
 _U32, _U64 = _SCALARS[4], _SCALARS[10]
 
 # Tensor type: (weights per block, bytes per block).
-_TENSOR_TYPES: dict[int, tuple[int, int]] = {
+TENSOR_TYPES: dict[int, tuple[int, int]] = {
     0: (1, 4),
     1: (1, 2),
     2: (32, 18),
@@ -341,7 +341,7 @@ class _Reader:
             raise self._damaged("a tensor has too many dimensions")
         shape = tuple(self._u64() for _ in range(n_dimensions))
         kind, offset = self._u32(), self._u64()
-        if kind not in _TENSOR_TYPES:
+        if kind not in TENSOR_TYPES:
             raise self._unsupported(
                 f"stores its weights in a way (type {kind}) that this program does not know"
             )
@@ -353,7 +353,7 @@ class _Reader:
             n_weights *= n
             if n > _MAX_INT64 or n_weights > _MAX_INT64:
                 raise self._damaged("a tensor is impossibly large")
-        per_block, block_bytes = _TENSOR_TYPES[kind]
+        per_block, block_bytes = TENSOR_TYPES[kind]
         if (shape or (1,))[0] % per_block:
             raise self._damaged("a tensor does not consist of whole blocks")
         return n_weights // per_block * block_bytes

@@ -33,6 +33,7 @@ from scripts.package.staging import INTERNAL
 from scripts.setup.layout import current_layout
 from scripts.setup.progress import Progress
 from scripts.smoke import traces
+from tests.e2e.timings import timings_in
 
 pytestmark = [
     pytest.mark.e2e,
@@ -275,13 +276,6 @@ def test_what_came_along_for_sound_is_whole(tree: Path) -> None:
 # --- the window
 
 
-def timings_of(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
-    return {}
-
-
 @contextlib.contextmanager
 def open_window(program: Program, path: Path, *wrapper: str) -> Iterator[subprocess.Popen[str]]:
     """Open the window, wait until it is connected, and end what is left of it."""
@@ -293,7 +287,7 @@ def open_window(program: Program, path: Path, *wrapper: str) -> Iterator[subproc
         text=True,
     )
     try:
-        until(lambda: "connected_ms" in timings_of(path), window)
+        until(lambda: "connected_ms" in timings_in(path), window)
         yield window
     finally:
         if window.poll() is None:

@@ -17,6 +17,7 @@ import pytest
 from app.core.locks import FileLock
 from app.core.paths import DataPaths
 from app.core.processes import window_command
+from tests.e2e.timings import timings_in
 
 pytestmark = [pytest.mark.ui, pytest.mark.e2e, pytest.mark.slow]
 
@@ -96,13 +97,6 @@ class Starts:
     def left(self) -> list[list[str]]:
         commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
         return [command for command in commands if str(self.paths.root) in command]
-
-
-def timings_in(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        timings: dict[str, Any] = json.loads(path.read_text())
-        return timings
-    return {}
 
 
 def until(condition: Callable[[], object], window: Window | None = None) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from app.cli import arguments
-from app.cli.output import one_line, plain, print_json, print_words
+from app.cli.output import one_line, print_json, print_words
+from app.cli.progress_line import ProgressLine
 from app.client import HostClient
 from app.protocol.catalogue import CatalogueFile, CatalogueModel, ListHubFiles, SearchHub
 from app.protocol.downloads import Download, ListDownloads, PauseDownload, StartDownload
@@ -96,7 +97,7 @@ def _file_in_words(file: CatalogueFile) -> str:
 async def _download(options: argparse.Namespace, client: HostClient) -> int:
     request = StartDownload(model=options.model, file=options.file, revision=options.revision)
     ids = {item.id for item in (await client.call(request)).downloads}
-    line = _ProgressLine(shown=sys.stderr.isatty() and not options.json)
+    line = ProgressLine(shown=sys.stderr.isatty() and not options.json)
     try:
         downloads = await _until_ended(client, ids, line)
     except asyncio.CancelledError:
@@ -115,36 +116,15 @@ async def _download(options: argparse.Namespace, client: HostClient) -> int:
     return arguments.DONE if done else arguments.FAILED
 
 
-async def _until_ended(client: HostClient, ids: set[str], line: "_ProgressLine") -> list[Download]:
+async def _until_ended(client: HostClient, ids: set[str], line: ProgressLine) -> list[Download]:
     """Wait until none of the downloads runs any more; one cancelled elsewhere has left the list."""
     while True:
         listed = (await client.call(ListDownloads())).downloads
         mine = [item for item in listed if item.id in ids]
-        line.show(mine)
+        line.show(progress_in_words(mine))
         if all(item.state in _ENDED for item in mine):
             return mine
         await asyncio.sleep(POLL_S)
-
-
-class _ProgressLine:
-    """One line on a terminal that is written over as the download goes on."""
-
-    def __init__(self, *, shown: bool) -> None:
-        self._shown, self._width = shown, 0
-
-    def show(self, downloads: Sequence[Download]) -> None:
-        """Write where the downloads are."""
-        if self._shown:
-            text = progress_in_words(downloads)
-            sys.stderr.write(f"\r{plain(text).ljust(self._width)}")
-            sys.stderr.flush()
-            self._width = len(text)
-
-    def end(self) -> None:
-        """Leave the line."""
-        if self._shown and self._width:
-            sys.stderr.write("\n")
-            self._width = 0
 
 
 def progress_in_words(downloads: Sequence[Download]) -> str:
