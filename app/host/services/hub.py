@@ -14,7 +14,7 @@ from app.core.hub_names import checked_file_name, checked_repository, checked_re
 from app.host.services.hub_listing import Listing, bad_answer, found_models, listing_of
 from app.host.services.network import Answer, Network, NetworkError
 from app.host.services.network.access_token import AccessToken
-from app.host.services.network.errors import connection_failed
+from app.host.services.network.errors import whole_within
 from app.host.services.ports import Handler, RequestContext, SettingsPort
 from app.protocol.body import Body
 from app.protocol.catalogue import CatalogueList, CatalogueModel, ListHubFiles, SearchHub
@@ -98,11 +98,8 @@ class Hub:
         headers = {"Range": f"bytes=0-{MAX_HEAD_BYTES - 1}"}
         async with self._network.open_url(url, why, headers, await self._token.get()) as answer:
             await self.refuse_failed(answer, repository)
-            try:
-                async with asyncio.timeout(self._patience.head_s):
-                    return await _head_in(answer)
-            except TimeoutError as error:
-                raise connection_failed(answer.host, "SlowAnswer", error) from error
+            async with whole_within(self._patience.head_s, answer.host):
+                return await _head_in(answer)
 
     def file_url(self, repository: str, revision: str, file: str) -> str:
         """Give the address of a file at a revision."""

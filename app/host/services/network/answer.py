@@ -1,11 +1,10 @@
 """What a server answers, to be read while its connection is open."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.host.services.network.errors import connection_failed
+from app.host.services.network.errors import whole_within
 
 
 class AnswerBody(Protocol):
@@ -60,12 +59,9 @@ class Answer:
             NetworkError: `network.failed`.
         """
         data = bytearray()
-        try:
-            async with asyncio.timeout(limit_s):
-                async for chunk in self.body.pieces(unpacked=True):
-                    data += chunk
-                    if len(data) > max_bytes:
-                        break
-        except TimeoutError as error:
-            raise connection_failed(self.host, "SlowAnswer", error) from error
+        async with whole_within(limit_s, self.host):
+            async for chunk in self.body.pieces(unpacked=True):
+                data += chunk
+                if len(data) > max_bytes:
+                    break
         return bytes(data)

@@ -1,9 +1,11 @@
 """What can go wrong with a connection, in words."""
 
+import asyncio
+import contextlib
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from app.core.errors import AppError
 
@@ -12,6 +14,20 @@ _CHECK = "Check the connection and try again."
 
 class NetworkError(AppError):
     """A connection that the user asked for was refused or failed."""
+
+
+@contextlib.asynccontextmanager
+async def whole_within(limit_s: float, host: str) -> AsyncIterator[None]:
+    """End what waits for a host's answer after so long, however steadily it drips.
+
+    Raises:
+        NetworkError: `network.failed`.
+    """
+    try:
+        async with asyncio.timeout(limit_s):
+            yield
+    except TimeoutError as error:
+        raise connection_failed(host, "SlowAnswer", error) from error
 
 
 def switched_off() -> NetworkError:

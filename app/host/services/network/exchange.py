@@ -3,7 +3,6 @@
 Imported in a thread when the first connection is wanted: the libraries take a quarter of a second.
 """
 
-import asyncio
 import contextlib
 import logging
 import ssl
@@ -16,7 +15,7 @@ import httpx
 from app import __version__
 from app.host.services.network.addresses import Address
 from app.host.services.network.answer import Answer
-from app.host.services.network.errors import connection_failed, proxy_unreachable
+from app.host.services.network.errors import connection_failed, proxy_unreachable, whole_within
 from app.host.services.network.proxy import without_password
 
 # They write the whole address of each request into the log: what the user searched for, and signed links.
@@ -64,7 +63,8 @@ class HttpClient:
             async with self._client(address, proxy, silence_s) as client:
                 request = client.build_request("GET", url, headers=dict(headers))
                 note_sent(_request_bytes(request))
-                response = await _sent(client, request, address.label, head_s)
+                async with whole_within(head_s, address.label):
+                    response = await client.send(request, stream=True)
                 try:
                     body = _Body(response, address.label)
                     yield Answer(response.status_code, dict(response.headers), address.label, body)
@@ -110,17 +110,6 @@ class _Body:
                 yield piece
         except httpx.HTTPError as error:
             raise connection_failed(self._host, type(error).__name__, error) from error
-
-
-async def _sent(
-    client: httpx.AsyncClient, request: httpx.Request, host: str, head_s: float
-) -> httpx.Response:
-    """Send a request and give the answer once its head has come; its body is still to be read."""
-    try:
-        async with asyncio.timeout(head_s):
-            return await client.send(request, stream=True)
-    except TimeoutError as error:
-        raise connection_failed(host, "SlowAnswer", error) from error
 
 
 def _request_bytes(request: httpx.Request) -> int:
